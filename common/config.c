@@ -1,0 +1,325 @@
+/* The settings table and what is made of it. A value comes from an option, else the variable, else its alias from the
+ * documents of 000 to 004, else the default; each is checked the same way. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum type { TYPE_INT, TYPE_TEXT };
+
+struct setting {
+    const char *name;  /* the option; SENTINEL_<NAME> is the variable */
+    const char *alias; /* another variable, or NULL */
+    unsigned programs;
+    enum type type;
+    size_t offset; /* in struct config */
+    const char *fallback;
+    int64_t least, most; /* TYPE_INT */
+    const char *choices; /* TYPE_TEXT: "a|b|c", or NULL for any */
+    const char *help;
+};
+
+#define BOTH (PROGRAM_MASTER | PROGRAM_EXECUTOR)
+#define INT(member) .type = TYPE_INT, .offset = offsetof(struct config, member)
+#define TEXT(member) .type = TYPE_TEXT, .offset = offsetof(struct config, member)
+#define RANGE(lo, hi) .least = (lo), .most = (hi)
+
+#ifndef SENTINEL_LANGUAGES_DIR
+#define SENTINEL_LANGUAGES_DIR "/usr/share/sentinel/languages"
+#endif
+
+static const struct setting table[] = {
+    {"redis-url", "REDIS_URL", BOTH, TEXT(redis_url), "redis://127.0.0.1:6379",
+     .help = "Redis 7 or newer: `redis://[[user][:password]@]host[:port][/db]` or `unix:///path`"},
+    {"prefix", NULL, BOTH, TEXT(prefix), "sentinel", .help = "first part of every key in Redis"},
+    {"redis-deadline-ms", NULL, BOTH, INT(redis_deadline_ms), "3000", RANGE(50, 60000),
+     .help = "a Redis command without an answer by then ends its connection"},
+    {"languages-dir", NULL, BOTH, TEXT(languages_dir), SENTINEL_LANGUAGES_DIR, .help = "folder of the language files"},
+    {"languages", NULL, BOTH, TEXT(languages), "all", .help = "`all`, or names with commas between"},
+    {"log-level", "LOG_LEVEL", BOTH, TEXT(log_level), "info", .choices = "debug|info|warn|error",
+     .help = "least level that is logged"},
+    {"result-ttl-s", NULL, BOTH, INT(result_ttl_s), "3600", RANGE(1, 604800),
+     .help = "a finished job can be read for this long"},
+    {"queue-ttl-s", NULL, BOTH, INT(queue_ttl_s), "3600", RANGE(1, 604800),
+     .help = "a job that nobody claims by then is `expired`"},
+    {"lease-ms", NULL, BOTH, INT(lease_ms), "15000", RANGE(300, 600000),
+     .help = "an executor that is silent for this long loses its jobs to others"},
+    {"max-attempts", NULL, BOTH, INT(max_attempts), "3", RANGE(1, 100),
+     .help = "a job that was given up on this often is `failed`"},
+    {"queue-cap", NULL, BOTH, INT(queue_cap), "10000", RANGE(0, 10000000),
+     .help = "jobs that may wait per language, then 503; 0: no cap"},
+    {"max-cpu-ms", NULL, BOTH, INT(max_cpu_ms), "120000", RANGE(50, 900000), .help = "ceiling of `limits.cpuTimeMs`"},
+    {"max-wall-ms", NULL, BOTH, INT(max_wall_ms), "300000", RANGE(50, 900000),
+     .help = "ceiling of `limits.wallTimeMs`"},
+    {"max-memory-mb", NULL, BOTH, INT(max_memory_mb), "1024", RANGE(16, 1048576),
+     .help = "ceiling of `limits.memoryMb`"},
+    {"max-processes", NULL, BOTH, INT(max_processes), "256", RANGE(1, 32768),
+     .help = "ceiling of `limits.processes` (processes and threads)"},
+    {"max-output-kb", NULL, BOTH, INT(max_output_kb), "4096", RANGE(1, 65536),
+     .help = "ceiling of `limits.outputKb` (kept of each stream)"},
+    {"max-file-kb", NULL, BOTH, INT(max_file_kb), "102400", RANGE(1, 4194304),
+     .help = "ceiling of `limits.fileKb` (one written file)"},
+    {"max-cpus-milli", NULL, BOTH, INT(max_cpus_milli), "4000", RANGE(10, 1024000),
+     .help = "ceiling of `limits.cpus`, in thousandths"},
+    {"host", NULL, PROGRAM_MASTER, TEXT(host), "127.0.0.1", .help = "address to listen on"},
+    {"port", "PORT", PROGRAM_MASTER, INT(port), "8080", RANGE(1, 65535), .help = "port to listen on"},
+    {"max-body-kb", NULL, PROGRAM_MASTER, INT(max_body_kb), "8192", RANGE(1, 65536),
+     .help = "size of a request's body, then 413"},
+    {"max-code-bytes", "MAX_CODE_LENGTH", PROGRAM_MASTER, INT(max_code_bytes), "50000", RANGE(1, 8388608),
+     .help = "size of all source files together"},
+    {"max-tests", "MAX_TEST_CASES", PROGRAM_MASTER, INT(max_tests), "100", RANGE(1, 10000),
+     .help = "test cases of a submission"},
+    {"max-files", NULL, PROGRAM_MASTER, INT(max_files), "64", RANGE(1, 200), .help = "files of a submission"},
+    {"max-wait-s", NULL, PROGRAM_MASTER, INT(max_wait_s), "60", RANGE(1, 600), .help = "longest `?wait=`"},
+    {"execute-wait", NULL, PROGRAM_MASTER, INT(execute_wait_s), "0", RANGE(0, 60),
+     .help = "`POST /execute` waits this long without being asked (clients of 000 and 004)"},
+    {"request-timeout-s", NULL, PROGRAM_MASTER, INT(request_timeout_s), "30", RANGE(1, 600),
+     .help = "a request must arrive by then; also how long an idle connection is kept"},
+    {"executor-id", "HOSTNAME", PROGRAM_EXECUTOR, TEXT(executor_id), "",
+     .help = "unique name of this executor; empty: made from language, host and process id"},
+    {"slots", NULL, PROGRAM_EXECUTOR, INT(slots), "0", RANGE(0, 1024),
+     .help = "runs at once; 0: as many as processors"},
+    {"box-path", NULL, PROGRAM_EXECUTOR, TEXT(box_path), "",
+     .help = "empty: `box/sentinel-box` beside this program, "
+             "else `sentinel-box` beside it"},
+    {"min-tier", NULL, PROGRAM_EXECUTOR, TEXT(min_tier), "A-", .choices = "A|A-|B",
+     .help = "least isolation to serve with; below it the executor stops"},
+    {"cgroup", NULL, PROGRAM_EXECUTOR, TEXT(cgroup), "auto",
+     .help = "`auto`: beneath the own group; `off`; or the path of a group"},
+    {"job-timeout-s", "JOB_TIMEOUT", PROGRAM_EXECUTOR, INT(job_timeout_s), "300", RANGE(1, 900),
+     .help = "a job's tests that have not ended by then are `skipped`"},
+    {"drain-s", NULL, PROGRAM_EXECUTOR, INT(drain_s), "30", RANGE(0, 900),
+     .help = "on SIGTERM: finish for this long, then give jobs back"},
+    {"scratch-mb", NULL, PROGRAM_EXECUTOR, INT(scratch_mb), "100", RANGE(1, 16384),
+     .help = "work directory of a run, charged to its memory"},
+    {"job-output-kb", NULL, PROGRAM_EXECUTOR, INT(job_output_kb), "4096", RANGE(1, 65536),
+     .help = "kept output of a job as JSON carries it, shared by its tests"},
+};
+
+/* "redis-url" → "SENTINEL_REDIS_URL" */
+static void variable_name(const struct setting *s, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "SENTINEL_%s", s->name);
+    for (char *c = out; n && *c; c++)
+        *c = (char)(*c == '-' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------- */
+
+/* The choice that `value` names, whatever its case (002 writes LOG_LEVEL=INFO), as the table spells it; or NULL. */
+static char *find_choice(const char *choices, const char *value)
+{
+    for (const char *at = choices; *at;) {
+        size_t len = strcspn(at, "|");
+        if (strlen(value) == len && strncasecmp(at, value, len) == 0)
+            return xstrndup(at, len);
+        at += at[len] ? len + 1 : len;
+    }
+    return NULL;
+}
+
+static int set_int(const struct setting *s, int64_t *slot, const char *source, const char *value, struct err *err)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (errno || end == value || *end || number < s->least || number > s->most)
+        return err_set_field(err, EINVAL, source,
+                             "%s is \"%.64s\": must be a whole number from %" PRId64 " to %" PRId64, source, value,
+                             s->least, s->most);
+    *slot = number;
+    return 0;
+}
+
+static int set_text(const struct setting *s, char **slot, const char *source, const char *value, struct err *err)
+{
+    char *text = s->choices ? find_choice(s->choices, value) : xstrdup(value);
+    if (!text)
+        return err_set_field(err, EINVAL, source, "%s is \"%.64s\": must be one of %s", source, value, s->choices);
+    free(*slot);
+    *slot = text;
+    return 0;
+}
+
+static int set_value(struct config *c, const struct setting *s, const char *source, const char *value, struct err *err)
+{
+    void *slot = (char *)c + s->offset;
+    return s->type == TYPE_INT ? set_int(s, slot, source, value, err) : set_text(s, slot, source, value, err);
+}
+
+/* ---- sources -------------------------------------------------------------------------------------------------- */
+
+static int load_environment(struct config *c, enum program program, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const struct setting *s = &table[i];
+        char name[64];
+        variable_name(s, name, sizeof name);
+        const char *source = name, *value = getenv(name);
+        if (!value && s->alias) {
+            source = s->alias;
+            value = getenv(s->alias);
+        }
+        if (!value) {
+            source = s->name;
+            value = s->fallback;
+        }
+        if (s->programs & program) {
+            int r = set_value(c, s, source, value, err);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+/* Not settings: what the tests tell each other, and the links that Kubernetes sets in every pod for a Service whose
+ * name begins with "sentinel" (SENTINEL_MASTER_SERVICE_PORT=tcp://…). */
+static bool is_foreign(const char *name, size_t len)
+{
+    static const char *const ours[] = {"SENTINEL_MUST_SANDBOX", "SENTINEL_BUILD", "SENTINEL_BOX", "SENTINEL_PROBE"};
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (strlen(ours[i]) == len && strncmp(ours[i], name, len) == 0)
+            return true;
+    return strncmp(name, "SENTINEL_TEST_", 14) == 0 || memmem(name, len, "_SERVICE_", 9) ||
+           memmem(name, len, "_TCP", 4);
+}
+
+static bool is_setting(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        char known[64];
+        variable_name(&table[i], known, sizeof known);
+        if (strlen(known) == len && strncmp(known, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A misspelt SENTINEL_ variable would be a setting silently at its default. The other program's are let through. */
+static int check_variables(struct err *err)
+{
+    for (char **entry = environ; entry && *entry; entry++) {
+        size_t len = strcspn(*entry, "=");
+        if (strncmp(*entry, "SENTINEL_", 9) != 0 || is_foreign(*entry, len) || is_setting(*entry, len))
+            continue;
+        return err_set_field(err, EINVAL, *entry, "unknown setting %.*s; --help lists what there is", (int)len, *entry);
+    }
+    return 0;
+}
+
+static const struct setting *find_option(const char *name, size_t len, enum program program)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if ((table[i].programs & program) && strlen(table[i].name) == len && strncmp(table[i].name, name, len) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static int load_options(struct config *c, enum program program, int argc, char **argv, struct err *err)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *option = argv[i];
+        size_t len = strncmp(option, "--", 2) == 0 ? strcspn(option + 2, "=") : 0;
+        const struct setting *s = find_option(option + 2, len, program);
+        if (len == 0 || !s)
+            return err_set_field(err, EINVAL, option, "unknown option \"%.64s\"; --help lists what there is", option);
+        const char *value = option[2 + len] == '=' ? option + 3 + len : i + 1 < argc ? argv[++i] : NULL;
+        if (!value)
+            return err_set_field(err, EINVAL, s->name, "option --%s wants a value", s->name);
+        int r = set_value(c, s, s->name, value, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- text ----------------------------------------------------------------------------------------------------- */
+
+static void print_allowed(const struct setting *s)
+{
+    if (s->type == TYPE_INT)
+        printf("%" PRId64 "–%" PRId64, s->least, s->most);
+    else
+        printf("%s", s->choices ? s->choices : "text");
+}
+
+static void print_help(enum program program)
+{
+    printf("usage: %s [--OPTION VALUE]…\n\nEvery option is also a variable: --redis-url is SENTINEL_REDIS_URL.\n"
+           "--help, --version, and --settings (this table as Markdown) print and stop.\n\n",
+           program == PROGRAM_MASTER ? "sentinel-master" : "sentinel-executor");
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const struct setting *s = &table[i];
+        if (!(s->programs & program))
+            continue;
+        printf("  --%-20s %s (", s->name, s->help);
+        print_allowed(s);
+        printf("; default %s)\n", *s->fallback ? s->fallback : "empty");
+    }
+}
+
+static void print_settings(void)
+{
+    printf("| variable | of | default | allowed | what |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const struct setting *s = &table[i];
+        char name[64];
+        variable_name(s, name, sizeof name);
+        printf("| `%s`", name);
+        if (s->alias)
+            printf(" (`%s`)", s->alias);
+        printf(" | %s | ", s->programs == BOTH ? "both" : s->programs == PROGRAM_MASTER ? "master" : "executor");
+        printf(*s->fallback ? "`%s` | " : "%s | ", s->fallback);
+        for (const char *c = s->choices; c && *c; c++)
+            printf(*c == '|' ? ", " : "%c", *c);
+        if (!s->choices)
+            print_allowed(s);
+        printf(" | %s |\n", s->help);
+    }
+}
+
+int config_load(struct config *ret_config, enum program program, int argc, char **argv, enum config_action *ret_action,
+                struct err *err)
+{
+    *ret_action = CONFIG_RUN;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            print_help(program);
+            *ret_action = CONFIG_HELP;
+            return 0;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            printf("%s\n", SENTINEL_VERSION);
+            *ret_action = CONFIG_VERSION;
+            return 0;
+        }
+        if (strcmp(argv[i], "--settings") == 0) {
+            print_settings();
+            *ret_action = CONFIG_SETTINGS;
+            return 0;
+        }
+    }
+    struct config c = {0};
+    int r = check_variables(err);
+    if (r == 0)
+        r = load_environment(&c, program, err);
+    if (r == 0)
+        r = load_options(&c, program, argc, argv, err);
+    if (r < 0)
+        config_finish(&c);
+    else
+        *ret_config = c;
+    return r;
+}
+
+void config_finish(struct config *config)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].type == TYPE_TEXT)
+            free(*(char **)(void *)((char *)config + table[i].offset));
+    *config = (struct config){0};
+}

@@ -1,0 +1,60 @@
+/* Settings: one table for both programs, from which options, variables, --help and the README's table come. */
+#ifndef SENTINEL_CONFIG_H
+#define SENTINEL_CONFIG_H
+
+#include "err.h"
+
+enum program { PROGRAM_MASTER = 1, PROGRAM_EXECUTOR = 2 };
+
+/* All values are set: given, or the table's default. Strings are owned by the struct. */
+struct config {
+    /* both */
+    char *redis_url;
+    char *prefix;
+    char *languages_dir;
+    char *languages; /* "all" or names */
+    char *log_level;
+    int64_t redis_deadline_ms;
+    int64_t result_ttl_s;
+    int64_t queue_ttl_s;
+    int64_t lease_ms;
+    int64_t max_attempts;
+    int64_t queue_cap;
+    int64_t max_cpu_ms; /* ceilings of a submission's limits */
+    int64_t max_wall_ms;
+    int64_t max_memory_mb;
+    int64_t max_processes;
+    int64_t max_output_kb;
+    int64_t max_file_kb;
+    int64_t max_cpus_milli;
+    /* master */
+    char *host;
+    int64_t port;
+    int64_t max_body_kb;
+    int64_t max_code_bytes;
+    int64_t max_tests;
+    int64_t max_files;
+    int64_t max_wait_s;
+    int64_t execute_wait_s;    /* POST /execute waits this long without being asked (clients of 000 and 004); 0: not */
+    int64_t request_timeout_s; /* of reading a request; and the keep-alive's idle time */
+    /* executor */
+    char *executor_id; /* "" makes one from the first language and the host's name */
+    int64_t slots;     /* 0: as many as processors */
+    char *box_path;    /* "" is sentinel-box beside this program */
+    char *min_tier;
+    char *cgroup; /* "auto", "off", or a path beneath which to make groups */
+    int64_t job_timeout_s;
+    int64_t drain_s; /* on SIGTERM: finish for this long, then give back */
+    int64_t scratch_mb;
+    int64_t job_output_kb; /* kept output of a whole job */
+};
+
+enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_SETTINGS };
+
+/* Options over variables over defaults. EINVAL: the message has the setting's name, the value and what is allowed.
+ * *ret_action: what to do instead of running; on HELP, VERSION and SETTINGS the text has been printed. */
+int config_load(struct config *ret_config, enum program program, int argc, char **argv, enum config_action *ret_action,
+                struct err *err) MUST_USE;
+void config_finish(struct config *config);
+
+#endif

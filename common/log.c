@@ -1,0 +1,55 @@
+/* Owns the process' log settings. A line is built whole and written by one write(2), so that lines of several
+ * processes on one descriptor do not mix. */
+#include "log.h"
+#include "json.h"
+
+#include <string.h>
+
+static struct {
+    enum log_level least;
+    const char *program;
+    const char *executor;
+} settings = {LOG_INFO, "sentinel", NULL};
+
+void log_init(enum log_level least, const char *program, const char *executor)
+{
+    settings.least = least;
+    settings.program = program;
+    settings.executor = executor;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level >= settings.least;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    if (!log_enabled(level))
+        return;
+    char time[RFC3339_SIZE];
+    format_rfc3339(now_wall_ms(), time);
+
+    struct json_writer w = {0};
+    json_open(&w, NULL, '{');
+    json_put_str(&w, "time", time);
+    json_put_str(&w, "level", names[level]);
+    json_put_str(&w, "program", settings.program);
+    if (settings.executor)
+        json_put_str(&w, "executor", settings.executor);
+    json_put_str(&w, "event", event);
+    for (size_t i = 0; i < count; i++) {
+        if (!fields[i].is_text)
+            json_put_int(&w, fields[i].key, fields[i].number);
+        else if (fields[i].text)
+            json_put_bytes(&w, fields[i].key, fields[i].text, strlen(fields[i].text));
+    }
+    json_close(&w, '}');
+    buf_add_char(&w.buf, '\n');
+
+    /* A log that cannot be written has nobody to tell. */
+    ssize_t written = write(STDERR_FILENO, w.buf.data, w.buf.len);
+    (void)written;
+    buf_finish(&w.buf);
+}

@@ -1,0 +1,217 @@
+/* The queue protocol: the only module that knows key names and scripts (docs/PROTOCOL.md is its contract). Asynchronous
+ * on a libuv loop. Every callback fires exactly once and never from inside the call that started it; the pointers it
+ * gets are valid until it returns. err is NULL when Redis answered as asked; else the operation's effect is unknown
+ * (lost connection, deadline: code EAGAIN) or it was refused by Redis (code EIO, with Redis' words). */
+#ifndef SENTINEL_STORE_H
+#define SENTINEL_STORE_H
+
+#include "err.h"
+#include "job.h"
+
+#include <uv.h>
+
+struct store;
+
+struct store_options {
+    const char *url;
+    const char *prefix;
+    const char *client_name; /* "sentinel-master", "sentinel-executor python-1" */
+    int64_t deadline_ms;     /* of one command */
+    int64_t result_ttl_ms;   /* how long a finished job is kept */
+    int64_t queue_ttl_ms;    /* a job that nobody claims by then is expired */
+    int64_t lease_ms;
+    int64_t max_attempts;
+    int64_t queue_cap;                       /* per language, 0: none */
+    void (*on_state)(void *arg, bool ready); /* Redis reached and its policy accepted, or lost */
+    void *arg;
+};
+
+int store_create(uv_loop_t *loop, const struct store_options *options, struct store **ret_store, struct err *err)
+    MUST_USE;
+void store_destroy(struct store *store, void (*on_closed)(void *arg), void *arg);
+bool store_ready(const struct store *store);
+/* "connected", "connecting", or why it is refused ("maxmemory-policy is allkeys-lru, must be noeviction"). */
+const char *store_state(const struct store *store);
+
+/* ---- master ------------------------------------------------------------------------------------------------- */
+
+struct store_enqueue {
+    const char *id;
+    const char *owner;   /* API key's id, "" when there are no keys */
+    const char *request; /* stored JSON */
+    size_t request_len;
+    int64_t test_count; /* for progress */
+    bool priority;
+    const char *idempotency_key; /* or NULL */
+    const char *body_hash;       /* with the key: hex of the request's hash */
+};
+enum store_enqueued {
+    STORE_ENQUEUED,
+    STORE_ENQUEUE_REPEATED, /* the same key and body: `id` is the earlier job */
+    STORE_ENQUEUE_CONFLICT, /* the same key, another body */
+    STORE_ENQUEUE_FULL,     /* the language's cap: come back in retry_after_s */
+    STORE_ENQUEUE_MEMORY,   /* Redis is over 75 % of its maxmemory */
+};
+struct store_enqueue_reply {
+    enum store_enqueued outcome;
+    const char *id;
+    int64_t enqueued_ms; /* Redis' clock */
+    int64_t retry_after_s;
+};
+void store_enqueue(struct store *store, const struct store_enqueue *job,
+                   void (*cb)(void *arg, const struct err *err, const struct store_enqueue_reply *reply), void *arg);
+
+/* A job as stored. request and result are NULL when absent or not asked for. */
+struct store_job {
+    enum job_state state;
+    const char *owner;
+    const char *request;
+    size_t request_len;
+    const char *result;
+    size_t result_len;
+    const char *reason;   /* why it failed, was cancelled or expired; or NULL */
+    const char *executor; /* or NULL */
+    int64_t attempts;
+    int64_t tests_done;
+    int64_t tests_total;
+    int64_t created_ms; /* Redis' clock, since the epoch; 0: not yet */
+    int64_t started_ms;
+    int64_t finished_ms;
+};
+/* job is NULL when there is no such id. Checking the owner is the caller's. */
+void store_get(struct store *store, const char *id, bool with_request,
+               void (*cb)(void *arg, const struct err *err, const struct store_job *job), void *arg);
+
+enum store_cancelled {
+    STORE_CANCELLED,
+    STORE_CANCEL_REQUESTED /* it runs */,
+    STORE_CANCEL_FINISHED,
+    STORE_CANCEL_NONE
+};
+/* owner: "" or a key's id that must match, NULL: any. */
+void store_cancel(struct store *store, const char *id, const char *owner,
+                  void (*cb)(void *arg, const struct err *err, enum store_cancelled outcome), void *arg);
+
+struct store_queue_load {
+    const char *language;
+    int64_t waiting; /* both lists */
+    int64_t active;  /* leases */
+    int64_t completed;
+    int64_t failed;
+    int64_t cancelled;
+    int64_t expired;
+};
+/* How often an executor calls store_beat, and for how long one beat keeps it alive. */
+enum { STORE_BEAT_MS = 2000, STORE_ALIVE_MS = 3 * STORE_BEAT_MS };
+struct store_executor_load {
+    const char *id;   /* "python-1" */
+    const char *info; /* JSON as store_beat got it */
+    size_t info_len;
+    int64_t seen_ms; /* Redis' clock */
+    bool alive;      /* seen within STORE_ALIVE_MS, and not unregistered */
+};
+struct store_load {
+    const struct store_queue_load *queues;
+    size_t queue_count;
+    const struct store_executor_load *executors; /* last seen first; with them at most 256 that are gone */
+    size_t executor_count;
+    int64_t now_ms;
+};
+void store_load(struct store *store, const char *const *languages, size_t count,
+                void (*cb)(void *arg, const struct err *err, const struct store_load *load), void *arg);
+
+/* One pass over a language's leases and stale queue heads. Any master, once a second. */
+struct store_reaped {
+    int64_t requeued;
+    int64_t failed;
+    int64_t cancelled;
+    int64_t expired;
+};
+void store_reap(struct store *store, const char *language,
+                void (*cb)(void *arg, const struct err *err, const struct store_reaped *reaped), void *arg);
+
+/* A job that was given up on. Those whose hash has expired are left out. */
+struct store_dead {
+    const char *id;
+    const char *owner;
+    const char *reason;
+    int64_t attempts;
+    int64_t finished_ms;
+};
+/* A language's, the oldest first; at most 1000 are remembered. */
+void store_dead_list(struct store *store, const char *language,
+                     void (*cb)(void *arg, const struct err *err, const struct store_dead *jobs, size_t count),
+                     void *arg);
+/* Back to the end of its queue as if it were new. queued: false when it is not on the dead list (any more). */
+void store_dead_retry(struct store *store, const char *id, void (*cb)(void *arg, const struct err *err, bool queued),
+                      void *arg);
+
+/* Hints that a job changed (its state became final, or started): on_done with its id. on_resync after every
+ * (re)subscription: hints may have been lost, read again. Once per store. */
+void store_watch_done(struct store *store, const char *const *languages, size_t count,
+                      void (*on_done)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg);
+
+/* ---- executor ----------------------------------------------------------------------------------------------- */
+
+struct store_claimed {
+    const char *id;
+    const char *token; /* 32 hex digits; names this attempt */
+    const char *owner;
+    const char *request;
+    size_t request_len;
+    int64_t attempt; /* from 1 */
+    int64_t created_ms;
+};
+/* job is NULL when the language's lists are empty. */
+void store_claim(struct store *store, const char *language, const char *executor,
+                 void (*cb)(void *arg, const struct err *err, const struct store_claimed *job), void *arg);
+
+enum store_lease { STORE_LEASE_KEPT, STORE_LEASE_LOST, STORE_LEASE_CANCELLED };
+struct store_held {
+    const char *id;
+    const char *token;
+};
+/* All of an executor's jobs of one language in one call; leases[i] answers held[i]. */
+void store_renew(struct store *store, const char *language, const struct store_held *held, size_t count,
+                 void (*cb)(void *arg, const struct err *err, const enum store_lease *leases, size_t count), void *arg);
+
+/* tests_done of this attempt, and (event not NULL) one entry of the job's event list. */
+void store_progress(struct store *store, const struct store_held *held, int64_t tests_done, const char *event,
+                    size_t event_len, void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg);
+
+struct store_completion {
+    const char *id;
+    const char *token;
+    enum job_state state; /* completed, failed or cancelled */
+    const char *verdict;  /* name, for the counters */
+    const char *result;   /* stored JSON, or NULL */
+    size_t result_len;
+    const char *reason; /* or NULL */
+};
+void store_complete(struct store *store, const struct store_completion *done,
+                    void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg);
+
+/* Gives a claimed job back to the head of its queue. counts_as_attempt: false for a drain. reason (or NULL) is for
+ * people, should this have been its last attempt. */
+void store_requeue(struct store *store, const struct store_held *held, bool counts_as_attempt, const char *reason,
+                   void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg);
+
+/* Registers (or refreshes) this executor. info: JSON object, what /load, /languages and /health show of it. */
+void store_beat(struct store *store, const char *executor, const char *info,
+                void (*cb)(void *arg, const struct err *err), void *arg);
+void store_unregister(struct store *store, const char *executor, void (*cb)(void *arg, const struct err *err),
+                      void *arg);
+
+/* Waits on a blocking connection of its own for a wake token of any of the languages, over and over: on_wake with the
+ * language, or with NULL every 5 s and after each (re)connect (look at all). Once per store. */
+void store_watch_wake(struct store *store, const char *const *languages, size_t count,
+                      void (*on_wake)(void *arg, const char *language), void *arg);
+/* An executor without a free slot pauses: else it takes tokens that an idle one waits for. A token that still comes is
+ * given back. Whoever resumes claims first, of its own accord. */
+void store_wake_pause(struct store *store, bool paused);
+
+/* Hints that a running job was cancelled: on_cancel with its id; on_resync as above. Once per store. */
+void store_watch_control(struct store *store, const char *const *languages, size_t count,
+                         void (*on_cancel)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg);
+
+#endif

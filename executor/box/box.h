@@ -1,0 +1,145 @@
+/* What the box's parts share: its configuration, the notes between its processes, and a few helpers. */
+#ifndef SENTINEL_BOX_H
+#define SENTINEL_BOX_H
+
+#include "box_protocol.h"
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define MUST_USE __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+enum {
+    BOX_GRANTS_MAX = 64,
+    LAUNCHER_ID = 0,   /* in the box's user namespace, when two ids can be mapped */
+    PROGRAM_ID = 1000, /* in the box's user namespace */
+    NOTE_FDS_MAX = 8,
+};
+
+/* Fixed once the options are read. */
+struct config {
+    struct box_limits most;
+    uint32_t slot;
+    uint32_t uid_base;
+    const char *grants[BOX_GRANTS_MAX];
+    size_t grant_count;
+    const char *languages; /* the folder that programs see as BOX_LANGUAGES, our working directory; NULL: none */
+    const char *cgroup;    /* "auto", "off" or a path in the hierarchy */
+    uint32_t tier;         /* the least that will do, BOX_TIER_NONE: the best there is */
+    bool no_cgroup;        /* tier A- was asked for by name */
+    bool probe;
+    bool two_ids; /* keeper may map ids at will; else the launcher and the program share one */
+};
+
+/* A request taken apart; the pointers lead into the message's bytes. */
+struct request {
+    struct box_request head;
+    const struct box_file *files;
+    char *argv[BOX_ARGS_MAX + 1];
+    char *env[BOX_ARGS_MAX + 1];
+    char *names[BOX_FILES_MAX];
+    char *collect[BOX_COLLECT_MAX];
+};
+
+/* NULL, or what is wrong with the message (good until the next call). `bytes` is aligned for struct box_request. */
+const char *request_parse(char *bytes, size_t len, const struct box_limits *most, struct request *ret_request) MUST_USE;
+
+/* The descriptors that travel with a run, keeper to launcher, in this order; the last only with cgroup v2. */
+enum run_fd { RUN_STDIN, RUN_BUNDLE, RUN_STDOUT, RUN_STDERR, RUN_REPORT, RUN_CGROUP, RUN_FDS };
+
+enum note_kind {
+    NOTE_READY,   /* launcher → keeper, once: the root stands */
+    NOTE_FAILED,  /* launcher or init → keeper: `step` and `error` */
+    NOTE_INIT,    /* launcher → keeper, with a pidfd of the run's init */
+    NOTE_STARTED, /* init → keeper, with the work directory: the program was exec'd */
+    NOTE_ENDED,   /* init → keeper: `status` as wait gives it, and the program's own usage */
+};
+
+struct note {
+    uint32_t kind;
+    int32_t error; /* errno */
+    int32_t status;
+    uint32_t reserved;
+    uint64_t at_us; /* CLOCK_MONOTONIC */
+    uint64_t cpu_us;
+    uint64_t memory_bytes;
+    char step[128];
+};
+
+/* The filters, built once: by profile, and the one of a run that may create no process. */
+enum filter_kind { FILTER_RUN, FILTER_RUN_ALONE, FILTER_COMPILE, FILTER_COUNT };
+void filter_build_all(struct sock_fprog ret_filters[FILTER_COUNT]); /* dies with the name of what fails */
+
+/* A ruleset of rights that no program needs; -1: the kernel's version, *ret_abi, has none of them (0: no Landlock). */
+int landlock_prepare(uint32_t *ret_abi);
+
+/* What the launcher and, by inheritance, a run's init and the program need. */
+struct confinement {
+    const struct config *config;
+    struct sock_fprog filters[FILTER_COUNT];
+    int landlock_fd;
+    bool memory_by_rlimit; /* no memory cgroup */
+};
+
+/* Never returns: the launcher's life from just after its clone. `socket` leads to the keeper. */
+_Noreturn void launcher_main(const struct confinement *c, int socket);
+
+/* Never returns: the life of a run's init, pid 1 of its own namespace. */
+_Noreturn void init_main(const struct confinement *c, const struct request *r, const int fds[RUN_FDS]);
+
+/* The root file system, made once by the launcher, and what is fresh in it for each run. 0 or -errno, and `step`
+ * names what failed. */
+int root_setup(const struct config *config, char step[128]) MUST_USE;
+int root_setup_run(const struct request *r, int bundle_fd, int *ret_work_fd, char step[128]) MUST_USE;
+
+/* Copies what the request collects out of the work directory, when everything in the run is dead. Entries and names
+ * go behind `reply` (room for BOX_MESSAGE_MAX bytes). Returns the message's length; *ret_fd is the contents, or -1. */
+size_t collect_files(const struct request *r, int work_fd, struct box_reply *reply, int *ret_fd);
+
+/* Sums over a process and all its descendants, from /proc. */
+struct tree_usage {
+    uint64_t cpu_us;
+    uint64_t memory_bytes;
+    uint64_t runqueue_us;
+};
+void tree_reset(void); /* forgets the run before */
+void tree_sample(pid_t root, struct tree_usage *ret_usage);
+uint64_t tree_runqueue_us(pid_t root);
+
+/* Serves the executor until end of file or SIGTERM; returns the exit status. */
+struct keeper;
+struct keeper *keeper_create(const struct config *config, struct confinement *c);
+void keeper_setup_launcher(struct keeper *k); /* dies when there can be none */
+void keeper_setup_hello(struct keeper *k, struct box_hello *ret_hello);
+int keeper_serve(struct keeper *k, const struct box_hello *hello);
+void keeper_destroy(struct keeper *k);
+
+/* Tries each namespace in a child of its own and fills the hello's entries. */
+void probe_namespaces(struct box_hello *hello);
+void probe_print(const struct box_hello *hello);
+const char *probe_tier_name(uint32_t tier);
+
+uint64_t now_us(void);
+void log_line(const char *level, const char *fmt, ...) PRINTF_LIKE(2, 3); /* one JSON object on stderr */
+_Noreturn void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Whole small files of the kernel's, relative to a directory. 0 or -errno. */
+int write_at(int dir_fd, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4) MUST_USE;
+int read_at(int dir_fd, const char *name, char *buf, size_t size) MUST_USE;
+/* The number behind `key` and a blank or tab, or the first one when `key` is NULL; 0 when it is not there. */
+uint64_t read_number_at(int dir_fd, const char *name, const char *key);
+
+/* The number that is the index-th word of a line, from 0; 0 when there is none. */
+uint64_t word_number(const char *text, int index);
+
+/* One message with descriptors. send: 0 or -errno. receive: its length, 0 at end of file, or -errno; unwanted
+ * descriptors are closed, missing ones are -1. */
+int message_send(int socket, const void *bytes, size_t len, const int *fds, size_t fd_count) MUST_USE;
+ssize_t message_receive(int socket, void *bytes, size_t size, int *fds, size_t fd_count, int flags) MUST_USE;
+void close_fds(int *fds, size_t count); /* and sets them to -1 */
+
+#endif

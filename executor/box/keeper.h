@@ -1,0 +1,26 @@
+/* What the keeper's two parts share: keeper.c holds the box together, run.c is one run. */
+#ifndef SENTINEL_BOX_KEEPER_H
+#define SENTINEL_BOX_KEEPER_H
+
+#include "cgroup.h"
+
+struct keeper {
+    const struct config *config;
+    struct confinement *confinement;
+    struct cgroup *cgroup; /* NULL: none */
+    char no_cgroup[96];    /* why */
+    int signal_fd;
+    int launcher_fd, launcher_socket;
+    int output_fd;
+    char *output; /* 2 × most.output_bytes */
+    bool leaving;
+};
+
+/* Checks one message of the executor's, runs what it asks for, and fills the reply (room for BOX_MESSAGE_MAX bytes).
+ * Returns the reply's length; *ret_collected_fd is what was collected, or -1. Closes `given`. */
+size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
+                 int *ret_collected_fd);
+
+void launcher_stop(struct keeper *k); /* and waits until all in the box are dead */
+
+#endif

@@ -1,0 +1,200 @@
+/* The box's root file system. Made once: a tmpfs that becomes the root by pivot_root, with the grants bound read-only,
+ * five device nodes, and nothing else of the host's. Fresh for each run, in the init's own mount namespace: the work
+ * directory, /tmp, /dev/shm and /proc; they vanish with that namespace, so there is nothing to clean up. */
+#include "box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The inodes of a run's tmpfs: about 1 KB of kernel memory each, charged to the run. */
+#define RUN_INODES 16384
+
+static int failed(char step[128], const char *what, const char *which)
+{
+    int error = errno;
+    snprintf(step, 128, "%s%s", what, which);
+    return -error;
+}
+
+static int restrict_mount(const char *path, uint64_t flags, unsigned int at_flags)
+{
+    struct mount_attr attr = {.attr_set = flags};
+    return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, at_flags, &attr, sizeof attr);
+}
+
+/* Makes the directories above `path`; existing ones are left as they are. */
+static int make_parents(int dir_fd, const char *path, mode_t mode)
+{
+    char part[PATH_MAX];
+    for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        if (mkdirat(dir_fd, part, mode) < 0 && errno != EEXIST)
+            return -1;
+    }
+    return 0;
+}
+
+/* A copy of the host's symbolic link, or a bind of the host's file or directory, at the same place. */
+static int setup_bind(const char *path, uint64_t flags)
+{
+    char from[PATH_MAX], target[PATH_MAX];
+    struct stat st;
+    snprintf(from, sizeof from, "/old%s", path);
+    if (lstat(from, &st) < 0 || make_parents(AT_FDCWD, path, 0755) < 0)
+        return -1;
+    if (S_ISLNK(st.st_mode)) {
+        ssize_t len = readlink(from, target, sizeof target - 1);
+        if (len < 0)
+            return -1;
+        target[len] = '\0';
+        return symlink(target, path) < 0 && errno != EEXIST ? -1 : 0;
+    }
+    int made = S_ISDIR(st.st_mode) ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0);
+    if (made < 0 && errno != EEXIST)
+        return -1;
+    if (mount(from, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return -1;
+    return restrict_mount(path, flags, AT_RECURSIVE);
+}
+
+/* The working directory that the keeper left us, which may lie where we could not walk to: root's home is closed to the
+ * ids of the box. A namespace's copy of the mounts takes the working directory along, but no open descriptor. */
+static int open_languages(const struct config *config)
+{
+    return config->languages == NULL ? -1 : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int setup_languages(int fd, char step[128])
+{
+    if (fd < 0)
+        return 0;
+    if (mkdir(BOX_LANGUAGES, 0755) < 0 || fchdir(fd) < 0 ||
+        mount(".", BOX_LANGUAGES, NULL, MS_BIND | MS_REC, NULL) < 0 || chdir("/") < 0 ||
+        restrict_mount(BOX_LANGUAGES, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, AT_RECURSIVE) < 0)
+        return failed(step, "languages", "");
+    close(fd);
+    return 0;
+}
+
+static int setup_devices(char step[128])
+{
+    static const char *const nodes[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+        if (setup_bind(nodes[i], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) < 0)
+            return failed(step, "device ", nodes[i]);
+    }
+    static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
+                                           {"/proc/self/fd/0", "/dev/stdin"},
+                                           {"/proc/self/fd/1", "/dev/stdout"},
+                                           {"/proc/self/fd/2", "/dev/stderr"}};
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        if (symlink(links[i][0], links[i][1]) < 0)
+            return failed(step, "link ", links[i][1]);
+    }
+    return 0;
+}
+
+/* The tmpfs is first mounted over /proc, the one directory that is surely there; pivot_root uncovers the old /proc,
+ * which must stay visible until ours is mounted: the kernel allows a new one only beside an unmasked one. */
+static int setup_pivot(char step[128])
+{
+    static const char *const folders[] = {"/dev", "/dev/shm", "/proc", "/tmp", "/work"};
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return failed(step, "private mounts", "");
+    if (mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m,nr_inodes=4096") < 0)
+        return failed(step, "root tmpfs", "");
+    if (chdir("/proc") < 0 || mkdir("old", 0700) < 0)
+        return failed(step, "directory of the old root", "");
+    if (syscall(SYS_pivot_root, ".", "old") < 0 || chdir("/") < 0)
+        return failed(step, "pivot_root", "");
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        if (mkdir(folders[i], 0755) < 0)
+            return failed(step, "directory ", folders[i]);
+    }
+    return 0;
+}
+
+int root_setup(const struct config *config, char step[128])
+{
+    int languages_fd = open_languages(config);
+    int error = setup_pivot(step);
+    if (error == 0)
+        error = setup_devices(step);
+    if (error == 0)
+        error = setup_languages(languages_fd, step);
+    if (error < 0)
+        return error;
+    for (size_t i = 0; i < config->grant_count; i++) {
+        if (setup_bind(config->grants[i], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) < 0)
+            return failed(step, "grant ", config->grants[i]);
+    }
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return failed(step, "/proc of the box", "");
+    if (umount2("/old", MNT_DETACH) < 0 || rmdir("/old") < 0)
+        return failed(step, "leaving the old root", "");
+    if (restrict_mount("/", MOUNT_ATTR_RDONLY, 0) < 0)
+        return failed(step, "read-only root", "");
+    return 0;
+}
+
+static int copy_from_bundle(int fd, int bundle_fd, off_t *offset, uint64_t size)
+{
+    while (size > 0) {
+        ssize_t sent = sendfile(fd, bundle_fd, offset, size);
+        if (sent == 0)
+            errno = ENODATA; /* the bundle was cut after the keeper looked at it */
+        if (sent <= 0)
+            return -1;
+        size -= (uint64_t)sent;
+    }
+    return 0;
+}
+
+/* The files belong to the launcher's id and the directory is sticky: the program cannot replace its sources. */
+static int setup_files(const struct request *r, int work_fd, int bundle_fd, char step[128])
+{
+    off_t offset = 0;
+    for (uint32_t i = 0; i < r->head.file_count; i++) {
+        if (make_parents(work_fd, r->names[i], 01777) < 0)
+            return failed(step, "directory of ", r->names[i]);
+        int fd = openat(work_fd, r->names[i], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        r->files[i].executable ? 0555 : 0444);
+        if (fd < 0 || copy_from_bundle(fd, bundle_fd, &offset, r->files[i].size) < 0)
+            return failed(step, "input file ", r->names[i]);
+        close(fd);
+    }
+    return 0;
+}
+
+int root_setup_run(const struct request *r, int bundle_fd, int *ret_work_fd, char step[128])
+{
+    char options[96];
+    snprintf(options, sizeof options, "mode=1777,nr_inodes=%d,size=%llu", RUN_INODES,
+             (unsigned long long)r->head.limits.scratch_bytes);
+    if (mount("tmpfs", "/work", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+        return failed(step, "fresh /work", "");
+    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+        return failed(step, "fresh /tmp", "");
+    if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
+        return failed(step, "fresh /dev/shm", "");
+    /* Read-only: no process may change its oom_score_adj or write through /proc/<pid>/mem; without the init. */
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "hidepid=2") < 0)
+        return failed(step, "fresh /proc", "");
+    int work_fd = open("/work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (work_fd < 0)
+        return failed(step, "opening /work", "");
+    int error = setup_files(r, work_fd, bundle_fd, step);
+    if (error < 0)
+        return error;
+    *ret_work_fd = work_fd;
+    return 0;
+}

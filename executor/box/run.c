@@ -1,0 +1,505 @@
+/* One run, as the keeper sees it: pipes and limits, the launcher told, then a loop until everything in the run is dead,
+ * then the figures, the cause, and the files.
+ *
+ * The loop (run_wait) polls and hands each event to one on_* function; it ends when the init's pidfd says that all are
+ * dead. `cause` is set by end_run(), the only place that kills, and settled from the evidence afterwards. */
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    SETUP_MAX_US = 20000000, /* from the request to the exec */
+    KILL_MAX_US = 20000000,  /* from the kill to the last death; then the launcher goes as well */
+    LOOK_AGAIN_US = 100000,  /* how late an out-of-memory kill of a part of the run may be noticed */
+    SAMPLE_US = 10000,       /* without a cgroup */
+    DRAIN_MAX = 4 << 20,     /* bytes read of a stream after the end */
+};
+
+enum {
+    EVENT_EXECUTOR,
+    EVENT_SIGNAL,
+    EVENT_LAUNCHER,
+    EVENT_REPORT,
+    EVENT_STDOUT,
+    EVENT_STDERR,
+    EVENT_INIT,
+    EVENT_COUNT
+};
+
+struct stream {
+    int fd;
+    char *kept; /* in the output area */
+    uint64_t kept_bytes, total_bytes;
+};
+
+struct run {
+    const struct request *request;
+    const char *message; /* that the request was in */
+    size_t message_len;
+    struct box_reply *reply;
+    struct stream streams[2];
+    int report_fd, init_fd, work_fd;
+    uint64_t asked_us, started_us, ended_us, killed_us; /* 0: not yet */
+    uint64_t next_look_us;
+    uint64_t cpu_base_us; /* the set-up's */
+    struct tree_usage tree, peak;
+    struct note end; /* valid when ended_us is */
+    bool dead, launcher_lost;
+};
+
+static void say(struct run *run, enum box_status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The first complaint stands. */
+static void say(struct run *run, enum box_status status, const char *fmt, ...)
+{
+    struct box_reply *r = run->reply;
+    if (r->status != BOX_OK)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(r->message, sizeof r->message, fmt, args);
+    va_end(args);
+    r->status = status;
+}
+
+static pid_t pid_of(int pid_fd)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fdinfo/%d", pid_fd);
+    return (pid_t)read_number_at(AT_FDCWD, name, "Pid:");
+}
+
+/* CPU time since the exec, peak, kills. */
+static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
+{
+    if (k->cgroup != NULL) {
+        k->cgroup->driver->use(k->cgroup, ret_use);
+        ret_use->cpu_us -= ret_use->cpu_us < run->cpu_base_us ? ret_use->cpu_us : run->cpu_base_us;
+        return;
+    }
+    if (!run->dead && run->init_fd >= 0)
+        tree_sample(pid_of(run->init_fd), &run->tree);
+    if (run->tree.cpu_us > run->peak.cpu_us)
+        run->peak.cpu_us = run->tree.cpu_us;
+    if (run->tree.memory_bytes > run->peak.memory_bytes)
+        run->peak.memory_bytes = run->tree.memory_bytes;
+    *ret_use = (struct cgroup_use){.cpu_us = run->peak.cpu_us, .memory_peak = run->peak.memory_bytes};
+}
+
+static void end_run(struct keeper *k, struct run *run, enum box_cause cause)
+{
+    if (run->killed_us != 0 || run->dead)
+        return;
+    run->killed_us = now_us();
+    run->reply->cause = cause;
+    if (cause == BOX_CAUSE_WALL && run->init_fd >= 0)
+        run->reply->runqueue_us = tree_runqueue_us(pid_of(run->init_fd));
+    if (run->init_fd >= 0)
+        syscall(SYS_pidfd_send_signal, run->init_fd, SIGKILL, NULL, 0);
+    if (k->cgroup != NULL)
+        k->cgroup->driver->kill(k->cgroup);
+}
+
+/* Keeps the first bytes, counts the rest. False at the end of what is there. */
+static bool stream_read(struct stream *s, uint64_t keep_bytes)
+{
+    static char rest[65536];
+    uint64_t room = keep_bytes - s->kept_bytes;
+    ssize_t got = room > 0 ? read(s->fd, s->kept + s->kept_bytes, room) : read(s->fd, rest, sizeof rest);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (got <= 0) {
+        close_fds(&s->fd, 1);
+        return false;
+    }
+    s->kept_bytes += room > 0 ? (uint64_t)got : 0;
+    s->total_bytes += (uint64_t)got;
+    return true;
+}
+
+static bool output_is_over(const struct run *run)
+{
+    uint64_t most = run->request->head.limits.output_bytes;
+    return run->streams[0].total_bytes > most || run->streams[1].total_bytes > most;
+}
+
+/* No sooner can the rest of its CPU time be used up, or the wall time be over. */
+static uint64_t next_look(const struct keeper *k, const struct run *run, uint64_t cpu_us)
+{
+    const struct box_limits *l = &run->request->head.limits;
+    uint64_t wait_us = k->cgroup == NULL ? SAMPLE_US : LOOK_AGAIN_US;
+    uint64_t cpu_left_us = (l->cpu_us - cpu_us) * 1000 / l->cpus_milli;
+    if (cpu_left_us < wait_us)
+        wait_us = cpu_left_us < 1000 ? 1000 : cpu_left_us;
+    uint64_t look_us = now_us() + wait_us, end_us = run->started_us + l->wall_us;
+    return look_us < end_us ? look_us : end_us;
+}
+
+/* Looks at the figures, ends what is above its limit, and says when to look again. */
+static void on_time(struct keeper *k, struct run *run)
+{
+    const struct box_limits *l = &run->request->head.limits;
+    uint64_t now = now_us();
+    if (run->killed_us != 0) {
+        run->next_look_us = run->killed_us + KILL_MAX_US;
+        return;
+    }
+    if (run->started_us == 0) {
+        run->next_look_us = run->asked_us + SETUP_MAX_US;
+        return;
+    }
+    if (run->ended_us != 0 && k->cgroup != NULL)
+        k->cgroup->driver->kill(k->cgroup); /* what the program left is slow to die */
+    struct cgroup_use use = {0};
+    look(k, run, &use);
+    if (output_is_over(run))
+        end_run(k, run, BOX_CAUSE_OUTPUT);
+    else if (use.oom_kills > 0 || (k->cgroup == NULL && use.memory_peak > l->memory_bytes))
+        end_run(k, run, BOX_CAUSE_MEMORY);
+    else if (use.cpu_us > l->cpu_us)
+        end_run(k, run, BOX_CAUSE_CPU);
+    else if (now >= run->started_us + l->wall_us)
+        end_run(k, run, BOX_CAUSE_WALL);
+    if (run->killed_us != 0) {
+        run->next_look_us = now + KILL_MAX_US;
+        return;
+    }
+    run->next_look_us = next_look(k, run, use.cpu_us);
+}
+
+static void on_executor(struct keeper *k, struct run *run)
+{
+    union {
+        struct box_cancel cancel;
+        struct box_request other;
+    } in;
+    ssize_t got = message_receive(BOX_FD, &in, sizeof in, NULL, 0, MSG_DONTWAIT);
+    if (got == -EAGAIN)
+        return;
+    if (got <= 0) {
+        k->leaving = true;
+        end_run(k, run, BOX_CAUSE_CANCEL);
+    } else if (got == sizeof in.cancel && in.cancel.magic == BOX_MAGIC && in.cancel.version == BOX_VERSION &&
+               in.cancel.type == BOX_TYPE_CANCEL) {
+        if (in.cancel.id == run->request->head.id)
+            end_run(k, run, BOX_CAUSE_CANCEL);
+    } else {
+        log_line("error", "a message that is no cancel came during run %llu",
+                 (unsigned long long)run->request->head.id);
+    }
+}
+
+static void on_launcher_lost(struct keeper *k, struct run *run)
+{
+    say(run, BOX_FAILED, "the launcher died");
+    run->launcher_lost = true;
+    launcher_stop(k);
+    run->dead = true;
+}
+
+static void on_launcher(struct keeper *k, struct run *run)
+{
+    struct note note;
+    int fd;
+    ssize_t got = message_receive(k->launcher_socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
+    if (got == -EAGAIN)
+        return;
+    if (got != sizeof note || run->init_fd >= 0) {
+        close_fds(&fd, 1);
+        on_launcher_lost(k, run);
+    } else if (fd < 0) {
+        say(run, BOX_FAILED, "%.127s: %s", note.step, strerror(note.error));
+        run->dead = true; /* nothing was born */
+    } else {
+        run->init_fd = fd;
+        if (run->killed_us != 0) /* before it had a descriptor to be killed by */
+            syscall(SYS_pidfd_send_signal, run->init_fd, SIGKILL, NULL, 0);
+    }
+}
+
+static void on_report(struct keeper *k, struct run *run)
+{
+    struct note note;
+    int fd = -1;
+    ssize_t got = message_receive(run->report_fd, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
+    if (got == -EAGAIN)
+        return;
+    if (got != sizeof note) {
+        close_fds(&run->report_fd, 1); /* the init ended; its pidfd says when all is dead */
+    } else if (note.kind == NOTE_FAILED) {
+        say(run, BOX_FAILED, "%.127s: %s", note.step, strerror(note.error));
+    } else if (note.kind == NOTE_STARTED) {
+        struct cgroup_use use = {0};
+        run->work_fd = fd;
+        fd = -1;
+        run->started_us = note.at_us;
+        run->reply->setup_us = (uint32_t)(note.at_us - run->asked_us);
+        look(k, run, &use);
+        run->cpu_base_us = k->cgroup == NULL ? 0 : use.cpu_us;
+        run->next_look_us = output_is_over(run) ? 0 : next_look(k, run, 0);
+    } else if (note.kind == NOTE_ENDED) {
+        run->end = note;
+        run->ended_us = note.at_us;
+    }
+    close_fds(&fd, 1);
+}
+
+/* The program may write before its init could say that it runs: on_time() then ends it a moment later. */
+static void on_output(struct run *run, struct stream *s)
+{
+    stream_read(s, run->request->head.limits.output_bytes);
+    if (output_is_over(run) && run->started_us != 0)
+        run->next_look_us = 0;
+}
+
+static void dispatch(struct keeper *k, struct run *run, const struct pollfd events[EVENT_COUNT])
+{
+    if (events[EVENT_EXECUTOR].revents != 0)
+        on_executor(k, run);
+    if (events[EVENT_SIGNAL].revents != 0) {
+        k->leaving = true;
+        end_run(k, run, BOX_CAUSE_CANCEL);
+    }
+    /* The report before the death, so that an exit is never taken for a kill. */
+    if (events[EVENT_REPORT].revents != 0)
+        on_report(k, run);
+    if (events[EVENT_STDOUT].revents != 0)
+        on_output(run, &run->streams[0]);
+    if (events[EVENT_STDERR].revents != 0)
+        on_output(run, &run->streams[1]);
+    if (events[EVENT_INIT].revents != 0) {
+        while (run->report_fd >= 0 && (poll(&(struct pollfd){.fd = run->report_fd, .events = POLLIN}, 1, 0) > 0))
+            on_report(k, run);
+        run->dead = true;
+    }
+    /* A launcher that dies closes its socket, then takes the init along: the cause may be told after the effect. */
+    if (events[EVENT_LAUNCHER].revents != 0 || run->dead)
+        on_launcher(k, run);
+}
+
+static void run_wait(struct keeper *k, struct run *run)
+{
+    while (!run->dead) {
+        uint64_t now = now_us();
+        if (now >= run->next_look_us)
+            on_time(k, run);
+        bool overdue = run->killed_us != 0 ? now > run->killed_us + KILL_MAX_US
+                                           : run->started_us == 0 && now > run->asked_us + SETUP_MAX_US;
+        if (overdue) {
+            say(run, BOX_FAILED, "the set-up or the kill did not end; the launcher was replaced");
+            on_launcher_lost(k, run);
+            break;
+        }
+        struct pollfd events[EVENT_COUNT] = {
+            [EVENT_EXECUTOR] = {.fd = k->leaving ? -1 : BOX_FD, .events = POLLIN},
+            [EVENT_SIGNAL] = {.fd = k->leaving ? -1 : k->signal_fd, .events = POLLIN},
+            [EVENT_LAUNCHER] = {.fd = k->launcher_socket, .events = POLLIN},
+            [EVENT_REPORT] = {.fd = run->report_fd, .events = POLLIN},
+            [EVENT_STDOUT] = {.fd = run->streams[0].fd, .events = POLLIN},
+            [EVENT_STDERR] = {.fd = run->streams[1].fd, .events = POLLIN},
+            [EVENT_INIT] = {.fd = run->init_fd, .events = POLLIN},
+        };
+        uint64_t wait_us = run->next_look_us > now ? run->next_look_us - now : 0;
+        struct timespec timeout = {(time_t)(wait_us / 1000000), (long)(wait_us % 1000000) * 1000};
+        if (ppoll(events, EVENT_COUNT, &timeout, NULL) > 0)
+            dispatch(k, run, events);
+    }
+}
+
+/* Reopened for reading: the program gets an offset of its own and no way to write to what other runs will read. */
+static int open_stdin(int fd)
+{
+    struct stat st;
+    char path[64];
+    int sealed = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    bool null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+    if (!null && (!S_ISREG(st.st_mode) || (fcntl(fd, F_GET_SEALS) & sealed) != sealed))
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool bundle_is_whole(const struct request *r, int fd)
+{
+    struct stat st;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < r->head.file_count; i++) {
+        uint64_t size;
+        memcpy(&size, &r->files[i].size, sizeof size);
+        if (size > (uint64_t)INT64_MAX - sum)
+            return false;
+        sum += size;
+    }
+    return fd >= 0 && fstat(fd, &st) == 0 && (sum == 0 || (S_ISREG(st.st_mode) && (uint64_t)st.st_size >= sum));
+}
+
+/* Pipes, report, groups; then it is the launcher's turn. */
+static int run_start(struct keeper *k, struct run *run, const int given[2])
+{
+    int fds[RUN_FDS] = {-1, -1, -1, -1, -1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
+    int group_fd = -1, error = 0;
+    fds[RUN_STDIN] = open_stdin(given[0]);
+    if (fds[RUN_STDIN] < 0) {
+        say(run, BOX_REFUSED, "stdin is neither /dev/null nor a memfd sealed against change");
+    } else if (!bundle_is_whole(run->request, given[1])) {
+        say(run, BOX_REFUSED, "the bundle is shorter than its files together");
+    } else if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
+               socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
+               fcntl(out[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(err[0], F_SETFL, O_NONBLOCK) < 0) {
+        say(run, BOX_FAILED, "pipes: %s", strerror(errno));
+    } else if (k->cgroup != NULL &&
+               (error = k->cgroup->driver->begin(k->cgroup, &run->request->head.limits, &group_fd)) < 0) {
+        say(run, BOX_FAILED, "cgroup limits: %s", strerror(-error));
+    } else {
+        fds[RUN_BUNDLE] = given[1];
+        fds[RUN_STDOUT] = out[1];
+        fds[RUN_STDERR] = err[1];
+        fds[RUN_REPORT] = report[1];
+        fds[RUN_CGROUP] = group_fd;
+        error =
+            message_send(k->launcher_socket, run->message, run->message_len, fds, group_fd < 0 ? RUN_CGROUP : RUN_FDS);
+        if (error < 0)
+            on_launcher_lost(k, run);
+    }
+    run->streams[0].fd = out[0];
+    run->streams[1].fd = err[0];
+    run->report_fd = report[0];
+    close_fds(&fds[RUN_STDIN], 1);
+    close_fds(&out[1], 1);
+    close_fds(&err[1], 1);
+    close_fds(&report[1], 1);
+    return run->reply->status == BOX_OK ? 0 : -1;
+}
+
+/* What ended it, from the evidence: a limit that was passed counts even when the program was quicker than the kill. */
+static void settle_cause(const struct run *run, struct box_reply *r)
+{
+    const struct box_limits *l = &run->request->head.limits;
+    if (r->cause == BOX_CAUSE_CANCEL || r->cause == BOX_CAUSE_OUTPUT)
+        return;
+    if (r->oom_kills > 0)
+        r->cause = BOX_CAUSE_MEMORY;
+    else if (r->cause == BOX_CAUSE_SELF && output_is_over(run))
+        r->cause = BOX_CAUSE_OUTPUT;
+    else if (r->cause == BOX_CAUSE_SELF && r->cpu_us > l->cpu_us)
+        r->cause = BOX_CAUSE_CPU;
+}
+
+static void take_figures(struct keeper *k, struct run *run)
+{
+    struct box_reply *r = run->reply;
+    struct cgroup_use use = {0};
+    look(k, run, &use);
+    if (k->cgroup == NULL && run->ended_us != 0) {
+        use.cpu_us = run->end.cpu_us > use.cpu_us ? run->end.cpu_us : use.cpu_us;
+        use.memory_peak = run->end.memory_bytes > use.memory_peak ? run->end.memory_bytes : use.memory_peak;
+    }
+    /* On cgroup v1 a tiny program can hide in what the run before leaves behind: its resident set tells then. */
+    if (use.memory_peak == 0)
+        use.memory_peak = run->end.memory_bytes;
+    r->cpu_us = use.cpu_us;
+    r->memory_peak_bytes = use.memory_peak;
+    r->oom_kills = use.oom_kills;
+    r->stdout_kept = run->streams[0].kept_bytes;
+    r->stdout_total = run->streams[0].total_bytes;
+    r->stderr_kept = run->streams[1].kept_bytes;
+    r->stderr_total = run->streams[1].total_bytes;
+    if (run->ended_us != 0) {
+        r->exit_code = WIFEXITED(run->end.status) ? WEXITSTATUS(run->end.status) : -1;
+        r->signal = WIFSIGNALED(run->end.status) ? WTERMSIG(run->end.status) : 0;
+    } else {
+        r->signal = SIGKILL;
+        run->ended_us = run->killed_us != 0 ? run->killed_us : now_us();
+        if (run->killed_us == 0 && use.oom_kills == 0)
+            say(run, BOX_FAILED, "the run's init died");
+    }
+    r->wall_us = run->ended_us - run->started_us;
+    settle_cause(run, r);
+}
+
+/* Everything is dead: what is in the pipes is all there will be. */
+static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_fd)
+{
+    struct box_reply *r = run->reply;
+    size_t len = sizeof *r;
+    for (int i = 0; i < 2; i++) {
+        struct stream *s = &run->streams[i];
+        uint64_t until = s->total_bytes + DRAIN_MAX;
+        while (s->fd >= 0 && s->total_bytes < until && stream_read(s, run->request->head.limits.output_bytes))
+            ;
+    }
+    struct cgroup_use use = {0};
+    if (run->started_us == 0 && run->init_fd >= 0)
+        look(k, run, &use);
+    if (use.oom_kills > 0)
+        run->started_us = run->asked_us; /* the program filled the memory before its init could report, and both went */
+    if (run->started_us != 0 && r->status == BOX_OK)
+        take_figures(k, run);
+    else if (r->cause == BOX_CAUSE_CANCEL)
+        r->status = BOX_OK; /* it had not begun; the figures are zero */
+    else
+        say(run, BOX_FAILED, "the run's init died");
+    if (r->status == BOX_OK && r->cause == BOX_CAUSE_SELF && r->exit_code == 0 && run->request->head.collect_count > 0)
+        len = collect_files(run->request, run->work_fd, r, ret_collected_fd);
+    if (k->cgroup != NULL)
+        k->cgroup->driver->end(k->cgroup);
+    return len;
+}
+
+static void run_close(struct run *run)
+{
+    close_fds(&run->streams[0].fd, 1);
+    close_fds(&run->streams[1].fd, 1);
+    close_fds(&run->report_fd, 1);
+    close_fds(&run->init_fd, 1);
+    close_fds(&run->work_fd, 1); /* frees the work directory's memory */
+}
+
+size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
+                 int *ret_collected_fd)
+{
+    static struct request request;
+    struct run run = {
+        .request = &request,
+        .message = message,
+        .message_len = len,
+        .reply = reply,
+        .streams = {{.fd = -1, .kept = k->output}, {.fd = -1, .kept = k->output + k->config->most.output_bytes}},
+        .report_fd = -1,
+        .init_fd = -1,
+        .work_fd = -1,
+        .asked_us = now_us(),
+    };
+    size_t reply_len = sizeof *reply;
+    *reply = (struct box_reply){.magic = BOX_MAGIC, .version = BOX_VERSION, .type = BOX_TYPE_REPLY, .exit_code = -1};
+    request.head.id = 0;
+    const char *wrong = request_parse(message, len, &k->config->most, &request);
+    reply->id = request.head.id;
+    if (wrong != NULL)
+        say(&run, BOX_REFUSED, "%s", wrong);
+    tree_reset();
+    int error = wrong != NULL ? -1 : run_start(k, &run, given);
+    close_fds(given, 2);
+    if (error == 0)
+        run_wait(k, &run);
+    if (reply->status != BOX_REFUSED)
+        reply_len = run_finish(k, &run, ret_collected_fd);
+    run_close(&run);
+    if (run.ended_us != 0)
+        reply->cleanup_us = (uint32_t)(now_us() - run.ended_us);
+    return reply_len;
+}

@@ -1,0 +1,25 @@
+/* Sealed memfds: bytes handed to a box that nobody can change afterwards, one by one or as a bundle of files. */
+#ifndef SENTINEL_BUNDLE_H
+#define SENTINEL_BUNDLE_H
+
+#include "box/box_protocol.h"
+#include "job.h"
+
+/* *ret_fd: sealed, at offset 0; the caller closes it. Errors: those of memfd_create and write (EMFILE, ENOMEM, …). */
+int memfd_of_bytes(const char *data, size_t len, int *ret_fd, struct err *err) MUST_USE;
+
+/* Files in the box protocol's form. Zeroes are no files, but for the descriptor (-1). */
+struct bundle {
+    int fd; /* contents back to back, or -1 */
+    uint32_t count;
+    struct box_file *files; /* `count`, owned */
+    char *names;            /* NUL-terminated, back to back, owned */
+    size_t names_len;
+};
+#define BUNDLE_NONE ((struct bundle){.fd = -1})
+
+int bundle_of_sources(const struct source_file *files, size_t count, struct bundle *ret_bundle, struct err *err)
+    MUST_USE;
+void bundle_finish(struct bundle *bundle);
+
+#endif

@@ -1,0 +1,562 @@
+/* Owns the jobs that this executor has claimed, from the claim to Redis' word that their end is stored. Invariants:
+ * only held_step changes a held job's state; a job's end is kept until Redis has it or says that the job is another's;
+ * all that the lease's loss means is that nobody waits for our answer, so it is never an error. */
+#include "consumer.h"
+#include "job_json.h"
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TICK_MS = 500, /* of progress */
+    RETRY_LEAST_MS = 50,
+    RETRY_MOST_MS = 2000,
+    REFUSALS_MOST = 5, /* by a Redis that answers, of the same end of a job */
+};
+
+enum held_state {
+    HELD_RUNNING,
+    HELD_DELIVERING, /* its end was sent to Redis */
+    HELD_RETRYING,   /* without an answer; the timer sends it again */
+    HELD_LEAVING,    /* freed with its last reference */
+};
+
+enum held_event { EVENT_ENDED, EVENT_DELIVERED, EVENT_UNHEARD, EVENT_TIMER, EVENT_LOST, EVENT_CANCEL, EVENT_GIVE_BACK };
+
+struct held {
+    enum held_state state;
+    struct consumer *consumer;
+    struct held *next;
+    struct served *served;
+    char *id;
+    char *token;
+    struct job_run *run; /* valid while RUNNING */
+    size_t tests_done;
+    size_t tests_told;
+    /* its end, from DELIVERING on */
+    bool goes_back; /* to the queue; else it is completed with `outcome` */
+    bool counts_as_attempt;
+    enum job_state outcome;
+    const char *verdict; /* name, or NULL */
+    char *result;        /* stored JSON, or NULL */
+    char *reason;
+    unsigned refusals;
+    int64_t retry_ms;
+    uv_timer_t timer;
+    unsigned refs; /* the timer, each callback that is out */
+};
+
+/* A language's part of the queue, as far as is known here. */
+struct source {
+    struct consumer *consumer;
+    struct served *served;
+    bool promising; /* there may be a job */
+    uint64_t wakes; /* so that a claim that found nothing does not hide what came after it */
+};
+
+enum consumer_state { CONSUMER_CLAIMING, CONSUMER_DRAINING, CONSUMER_DRAINED };
+
+struct consumer {
+    enum consumer_state state;
+    struct consumer_options options;
+    uv_loop_t *loop;
+    struct source *sources; /* options.served_count */
+    size_t turn;            /* the source to be asked next */
+    size_t claims_out;
+    bool full; /* the store was told not to wait for tokens */
+    struct held *held;
+    uv_timer_t renew_timer;
+    uv_timer_t tick_timer;
+    size_t refs; /* timers, and held jobs with theirs */
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+static void held_step(struct held *h, enum held_event event);
+
+static void consumer_unref(struct consumer *c)
+{
+    if (--c->refs > 0)
+        return;
+    void (*on_closed)(void *) = c->on_closed;
+    void *arg = c->closed_arg;
+    free(c->sources);
+    free(c);
+    on_closed(arg);
+}
+
+static void check_drained(struct consumer *c)
+{
+    if (c->state == CONSUMER_CLAIMING || c->state == CONSUMER_DRAINED || c->held || c->claims_out > 0)
+        return;
+    c->state = CONSUMER_DRAINED;
+    c->options.on_drained(c->options.arg);
+}
+
+/* ---- the end of a held job ------------------------------------------------------------------------------------ */
+
+static void held_unref(struct held *h)
+{
+    if (--h->refs > 0)
+        return;
+    struct consumer *c = h->consumer;
+    free(h->id);
+    free(h->token);
+    free(h->result);
+    free(h->reason);
+    free(h);
+    consumer_unref(c);
+}
+
+static void on_held_timer_closed(uv_handle_t *handle)
+{
+    held_unref(handle->data);
+}
+
+static void enter_leaving(struct held *h)
+{
+    struct consumer *c = h->consumer;
+    struct held **at = &c->held;
+    while (*at != h)
+        at = &(*at)->next;
+    *at = h->next;
+    h->served->active--;
+    h->state = HELD_LEAVING;
+    uv_close((uv_handle_t *)&h->timer, on_held_timer_closed);
+    check_drained(c);
+}
+
+static void log_held(enum log_level level, const char *event, const struct held *h)
+{
+    log_event(level, event, LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
+              LOG_TEXT("verdict", h->verdict), LOG_TEXT("reason", h->reason));
+}
+
+static void count_end(const struct held *h)
+{
+    if (!h->goes_back && h->outcome == JOB_COMPLETED)
+        h->served->completed++;
+    else if (h->goes_back ? h->counts_as_attempt : h->outcome == JOB_FAILED)
+        h->served->failed++;
+}
+
+static void on_delivered(void *arg, const struct err *err, enum store_lease lease)
+{
+    struct held *h = arg;
+    if (err) {
+        h->refusals += err->code == EIO;
+        log_event(err->code == EIO ? LOG_ERROR : LOG_WARN, "result not stored", LOG_TEXT("job", h->id),
+                  LOG_TEXT("language", h->served->lang->name), LOG_TEXT("error", err->msg));
+    } else if (lease == STORE_LEASE_LOST) {
+        log_held(LOG_WARN, "job was another's before it ended", h);
+    } else {
+        count_end(h);
+        log_held(LOG_INFO, h->goes_back ? "job given back" : "job ended", h);
+    }
+    held_step(h, err && h->refusals < REFUSALS_MOST ? EVENT_UNHEARD : EVENT_DELIVERED);
+    held_unref(h);
+}
+
+static void deliver(struct held *h)
+{
+    struct store *store = h->consumer->options.store;
+    h->state = HELD_DELIVERING;
+    h->refs++;
+    if (h->goes_back) {
+        store_requeue(store, &(struct store_held){h->id, h->token}, h->counts_as_attempt, h->reason, on_delivered, h);
+        return;
+    }
+    struct store_completion done = {
+        .id = h->id,
+        .token = h->token,
+        .state = h->outcome,
+        .verdict = h->verdict,
+        .result = h->result,
+        .result_len = h->result ? strlen(h->result) : 0,
+        .reason = h->reason,
+    };
+    store_complete(store, &done, on_delivered, h);
+}
+
+static void on_held_timer(uv_timer_t *timer)
+{
+    held_step(timer->data, EVENT_TIMER);
+}
+
+static void retry_later(struct held *h)
+{
+    h->state = HELD_RETRYING;
+    uv_timer_start(&h->timer, on_held_timer, (uint64_t)h->retry_ms, 0);
+    h->retry_ms = h->retry_ms * 2 < RETRY_MOST_MS ? h->retry_ms * 2 : RETRY_MOST_MS;
+}
+
+static void step_running(struct held *h, enum held_event event)
+{
+    if (event == EVENT_ENDED) {
+        deliver(h);
+    } else if (event == EVENT_CANCEL) {
+        job_run_cancel(h->run);
+    } else if (event == EVENT_LOST) {
+        log_held(LOG_WARN, "lease lost, run abandoned", h);
+        job_run_abandon(h->run);
+        enter_leaving(h);
+    } else if (event == EVENT_GIVE_BACK) {
+        job_run_abandon(h->run);
+        h->goes_back = true;
+        deliver(h);
+    }
+}
+
+static void held_step(struct held *h, enum held_event event)
+{
+    switch (h->state) {
+    case HELD_RUNNING:
+        step_running(h, event);
+        return;
+    case HELD_DELIVERING: /* a lease that is lost meanwhile may have ended with our own delivery: wait for its answer */
+        if (event == EVENT_DELIVERED)
+            enter_leaving(h);
+        else if (event == EVENT_UNHEARD)
+            retry_later(h);
+        return;
+    case HELD_RETRYING:
+        if (event == EVENT_TIMER)
+            deliver(h);
+        else if (event == EVENT_LOST)
+            enter_leaving(h);
+        return;
+    case HELD_LEAVING:
+        return;
+    }
+    abort();
+}
+
+/* ---- what the runner says ------------------------------------------------------------------------------------- */
+
+static void on_run_progress(void *arg, size_t tests_done)
+{
+    struct held *h = arg;
+    h->tests_done = tests_done;
+}
+
+static void on_run_done(void *arg, enum job_run_end end, const struct job_result *result, const char *reason)
+{
+    struct held *h = arg;
+    assert(h->state == HELD_RUNNING); /* else it was abandoned */
+    h->goes_back = end == JOB_RUN_GIVEN_BACK;
+    h->counts_as_attempt = true;
+    h->outcome = end == JOB_RUN_CANCELLED ? JOB_CANCELLED : end == JOB_RUN_FAILED ? JOB_FAILED : JOB_COMPLETED;
+    h->reason = reason ? xstrdup(reason) : NULL;
+    if (result) {
+        h->verdict = verdict_name(result->verdict);
+        h->result = job_result_to_json(result);
+    }
+    held_step(h, EVENT_ENDED);
+}
+
+/* ---- leases --------------------------------------------------------------------------------------------------- */
+
+struct renewal {
+    size_t count;
+    struct held *jobs[]; /* a reference to each */
+};
+
+static void on_lease(struct held *h, enum store_lease lease)
+{
+    if (lease == STORE_LEASE_LOST)
+        held_step(h, EVENT_LOST);
+    else if (lease == STORE_LEASE_CANCELLED)
+        held_step(h, EVENT_CANCEL);
+}
+
+static void on_renewed(void *arg, const struct err *err, const enum store_lease *leases, size_t count)
+{
+    struct renewal *renewal = arg;
+    assert(err || count == renewal->count);
+    for (size_t i = 0; i < renewal->count; i++) {
+        if (!err)
+            on_lease(renewal->jobs[i], leases[i]);
+        held_unref(renewal->jobs[i]);
+    }
+    free(renewal);
+}
+
+static void renew_language(struct consumer *c, const struct served *served)
+{
+    if (served->active == 0)
+        return;
+    size_t most = (size_t)served->active;
+    struct store_held *list = xcalloc(most, sizeof *list);
+    struct renewal *renewal = xcalloc(1, sizeof *renewal + most * sizeof(void *));
+    for (struct held *h = c->held; h; h = h->next) {
+        if (h->served != served)
+            continue;
+        assert(renewal->count < most);
+        list[renewal->count] = (struct store_held){h->id, h->token};
+        renewal->jobs[renewal->count++] = h;
+        h->refs++;
+    }
+    store_renew(c->options.store, served->lang->name, list, renewal->count, on_renewed, renewal);
+    free(list);
+}
+
+static void renew_all(struct consumer *c)
+{
+    for (size_t i = 0; i < c->options.served_count; i++)
+        renew_language(c, &c->options.served[i]);
+}
+
+static void on_renew_timer(uv_timer_t *timer)
+{
+    renew_all(timer->data);
+}
+
+static void on_progress_stored(void *arg, const struct err *err, enum store_lease lease)
+{
+    struct held *h = arg;
+    if (!err)
+        on_lease(h, lease);
+    held_unref(h);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct consumer *c = timer->data;
+    check_drained(c);
+    for (struct held *h = c->held; h; h = h->next) {
+        if (h->state != HELD_RUNNING || h->tests_done == h->tests_told)
+            continue;
+        h->tests_told = h->tests_done;
+        h->refs++;
+        store_progress(c->options.store, &(struct store_held){h->id, h->token}, (int64_t)h->tests_done, NULL, 0,
+                       on_progress_stored, h);
+    }
+}
+
+static void on_cancel_hint(void *arg, const char *id)
+{
+    struct consumer *c = arg;
+    for (struct held *h = c->held; h; h = h->next)
+        if (strcmp(h->id, id) == 0) {
+            held_step(h, EVENT_CANCEL);
+            return;
+        }
+}
+
+/* Hints may have been missed: a renewal tells about cancels. */
+static void on_cancel_resync(void *arg)
+{
+    renew_all(arg);
+}
+
+/* ---- claims --------------------------------------------------------------------------------------------------- */
+
+struct claim {
+    struct source *source;
+    uint64_t wakes; /* of the source, when it was asked */
+};
+
+static struct held *hold(struct source *source, const struct store_claimed *job)
+{
+    struct consumer *c = source->consumer;
+    struct held *h = xcalloc(1, sizeof *h);
+    *h = (struct held){
+        .consumer = c,
+        .next = c->held,
+        .served = source->served,
+        .id = xstrdup(job->id),
+        .token = xstrdup(job->token),
+        .retry_ms = RETRY_LEAST_MS,
+        .refs = 1,
+    };
+    uv_timer_init(c->loop, &h->timer);
+    h->timer.data = h;
+    c->held = h;
+    c->refs++;
+    h->served->active++;
+    return h;
+}
+
+static void end_at_once(struct held *h, enum job_state outcome, const char *reason)
+{
+    h->outcome = outcome;
+    h->reason = xstrdup(reason);
+    held_step(h, EVENT_ENDED);
+}
+
+static void begin(struct source *source, const struct store_claimed *job)
+{
+    struct consumer *c = source->consumer;
+    struct held *h = hold(source, job);
+    struct submission submission;
+    struct err err;
+    log_event(LOG_DEBUG, "job claimed", LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
+              LOG_INT("attempt", job->attempt));
+    if (c->state != CONSUMER_CLAIMING) {
+        h->goes_back = true;
+        held_step(h, EVENT_ENDED);
+        return;
+    }
+    if (submission_from_json(job->request, job->request_len, &submission, &err) < 0) {
+        end_at_once(h, JOB_FAILED, err.msg);
+        return;
+    }
+    if (submission.file_count == 0 || submission.test_count == 0) {
+        submission_finish(&submission);
+        end_at_once(h, JOB_FAILED, "the stored request has no file or no test");
+        return;
+    }
+    struct job_order order = {
+        .id = h->id,
+        .submission = &submission,
+        .lang = h->served->lang,
+        .toolchain = h->served->version,
+        .executor = c->options.executor,
+        .on_progress = on_run_progress,
+        .on_done = on_run_done,
+        .arg = h,
+    };
+    h->run = runner_start(c->options.runner, &order);
+}
+
+static void on_claimed(void *arg, const struct err *err, const struct store_claimed *job)
+{
+    struct claim *claim = arg;
+    struct source *source = claim->source;
+    struct consumer *c = source->consumer;
+    c->claims_out--;
+    if (job)
+        begin(source, job);
+    else if (err || claim->wakes == source->wakes)
+        source->promising = false;
+    free(claim);
+    consumer_look(c);
+    check_drained(c);
+}
+
+/* The next source that may have a job, each in its turn. */
+static struct source *next_source(struct consumer *c)
+{
+    for (size_t i = 0; i < c->options.served_count; i++) {
+        struct source *source = &c->sources[(c->turn + i) % c->options.served_count];
+        if (!source->promising)
+            continue;
+        c->turn = (c->turn + i + 1) % c->options.served_count;
+        return source;
+    }
+    return NULL;
+}
+
+/* Without room it waits for no tokens, so that they go to whoever has; jobs that came meanwhile are looked for. */
+static void set_full(struct consumer *c, bool full)
+{
+    if (c->full == full)
+        return;
+    c->full = full;
+    store_wake_pause(c->options.store, full);
+    for (size_t i = 0; i < c->options.served_count && !full; i++)
+        c->sources[i].promising = true;
+}
+
+void consumer_look(struct consumer *consumer)
+{
+    struct consumer *c = consumer;
+    struct source *source;
+    size_t room = c->state == CONSUMER_CLAIMING ? runner_room(c->options.runner) : 0;
+    set_full(c, room == 0);
+    if (!store_ready(c->options.store))
+        return;
+    while (c->claims_out < room && (source = next_source(c))) {
+        struct claim *claim = xmalloc(sizeof *claim);
+        *claim = (struct claim){source, source->wakes};
+        c->claims_out++;
+        store_claim(c->options.store, source->served->lang->name, c->options.executor, on_claimed, claim);
+    }
+}
+
+static void on_wake(void *arg, const char *language)
+{
+    struct consumer *c = arg;
+    for (size_t i = 0; i < c->options.served_count; i++) {
+        struct source *source = &c->sources[i];
+        if (language && strcmp(language, source->served->lang->name) != 0)
+            continue;
+        source->promising = true;
+        source->wakes++;
+    }
+    consumer_look(c);
+}
+
+/* ---- lifetime ------------------------------------------------------------------------------------------------- */
+
+static void start_timer(struct consumer *c, uv_timer_t *timer, uv_timer_cb cb, int64_t every_ms)
+{
+    uv_timer_init(c->loop, timer);
+    timer->data = c;
+    uv_timer_start(timer, cb, (uint64_t)every_ms, (uint64_t)every_ms);
+    c->refs++;
+}
+
+struct consumer *consumer_create(uv_loop_t *loop, const struct consumer_options *options)
+{
+    struct consumer *c = xcalloc(1, sizeof *c);
+    c->options = *options;
+    c->loop = loop;
+    c->sources = xcalloc(options->served_count, sizeof *c->sources);
+    const char **names = xcalloc(options->served_count, sizeof *names);
+    for (size_t i = 0; i < options->served_count; i++) {
+        c->sources[i] = (struct source){.consumer = c, .served = &options->served[i], .promising = true};
+        names[i] = options->served[i].lang->name;
+    }
+    start_timer(c, &c->renew_timer, on_renew_timer, options->lease_ms / 3);
+    start_timer(c, &c->tick_timer, on_tick, TICK_MS);
+    store_watch_wake(options->store, names, options->served_count, on_wake, c);
+    store_watch_control(options->store, names, options->served_count, on_cancel_hint, on_cancel_resync, c);
+    free(names);
+    return c;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    consumer_unref(handle->data);
+}
+
+void consumer_destroy(struct consumer *consumer, void (*on_closed)(void *arg), void *arg)
+{
+    consumer->on_closed = on_closed;
+    consumer->closed_arg = arg;
+    consumer->state = CONSUMER_DRAINED;
+    while (consumer->held) {
+        struct held *h = consumer->held;
+        if (h->state == HELD_RUNNING)
+            job_run_abandon(h->run);
+        enter_leaving(h);
+    }
+    uv_close((uv_handle_t *)&consumer->renew_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&consumer->tick_timer, on_timer_closed);
+}
+
+void consumer_reconnected(struct consumer *consumer)
+{
+    renew_all(consumer);
+    for (struct held *h = consumer->held; h; h = h->next)
+        held_step(h, EVENT_TIMER);
+    on_wake(consumer, NULL);
+}
+
+void consumer_drain(struct consumer *consumer)
+{
+    if (consumer->state == CONSUMER_CLAIMING)
+        consumer->state = CONSUMER_DRAINING;
+    consumer_look(consumer);
+    uv_timer_start(&consumer->tick_timer, on_tick, 0, TICK_MS); /* nothing may be held already */
+}
+
+void consumer_give_back(struct consumer *consumer)
+{
+    consumer_drain(consumer);
+    for (struct held *h = consumer->held; h; h = h->next)
+        held_step(h, EVENT_GIVE_BACK);
+}

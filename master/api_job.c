@@ -1,0 +1,218 @@
+/* GET and DELETE of a job, and the answer of POST /execute?wait=, which is the same thing.
+ *
+ * A query reads the job once. If it has not ended and there is time to wait, it waits, which ends with the final job
+ * or with nothing; then it reads once more and answers with what is. */
+#include "api.h"
+#include "job_json.h"
+#include "log.h"
+#include "master.h"
+#include "reply.h"
+#include "waiters.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct job_query {
+    struct call *call;
+    char id[JOB_ID_SIZE];
+    int64_t wait_ms; /* 0 once it waited */
+    enum job_form form;
+};
+
+static void query_destroy(struct job_query *query)
+{
+    http_unref(query->call);
+    free(query);
+}
+
+static bool known_id(const struct master *master, const char *id)
+{
+    char language[JOB_LANGUAGE_MAX + 1];
+    if (job_id_language(id, language) < 0)
+        return false;
+    const struct lang *lang = lang_find(&master->langs, language);
+    return lang && strcmp(lang->name, language) == 0;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------------
+ */
+
+void api_job_answer_accepted(struct call *call, const char *id, enum job_state state, int64_t created_ms)
+{
+    struct json_writer w = {0};
+    char location[sizeof "/job/" + JOB_ID_SIZE] = "/job/";
+    strncat(location, id, JOB_ID_SIZE);
+    http_add_header(call, "location", location);
+    reply_put_accepted(&w, id, state, created_ms);
+    call_reply(call, 202, &w);
+}
+
+static void answer_full(struct job_query *query, const struct store_job *job)
+{
+    struct call *call = query->call;
+    struct submission submission = {0};
+    struct job_result result = {0};
+    struct limits limits;
+    struct err err;
+    bool has_submission = job->request, has_result = job->result;
+    if ((has_submission && submission_from_json(job->request, job->request_len, &submission, &err) < 0) ||
+        (has_result && job_result_from_json(job->result, job->result_len, &result, &err) < 0)) {
+        log_event(LOG_ERROR, "stored job unreadable", LOG_TEXT("job", query->id), LOG_TEXT("reason", err.msg));
+        call_error(call, 500, "stored_job_unreadable", NULL, "the stored job cannot be read by this release");
+    } else {
+        const struct lang *lang = has_submission ? lang_find(&call->master->langs, submission.language) : NULL;
+        if (lang)
+            limits = lang_resolve_limits(lang, &submission.limits);
+        struct json_writer w = {0};
+        reply_put_job(&w, &(struct reply_job){.id = query->id,
+                                              .job = job,
+                                              .submission = has_submission ? &submission : NULL,
+                                              .result = has_result ? &result : NULL,
+                                              .limits = lang ? &limits : NULL});
+        call_reply(call, 200, &w);
+    }
+    submission_finish(&submission);
+    job_result_finish(&result);
+}
+
+static void answer(struct job_query *query, const struct store_job *job)
+{
+    if (query->form == JOB_FORM_STATUS) {
+        struct json_writer w = {0};
+        reply_put_status(&w, query->id, job);
+        call_reply(query->call, 200, &w);
+    } else if (query->form == JOB_FORM_ACCEPTED && !job_state_final(job->state)) {
+        api_job_answer_accepted(query->call, query->id, job->state, job->created_ms);
+    } else {
+        answer_full(query, job);
+    }
+    query_destroy(query);
+}
+
+/* ---- reading and waiting ------------------------------------------------------------------------------------------
+ */
+
+static void query_read(struct job_query *query);
+
+static void on_wait_end(void *arg, const struct store_job *job)
+{
+    struct job_query *query = arg;
+    query->wait_ms = 0;
+    if (query->call->state != CALL_OPEN)
+        query_destroy(query);
+    else if (job)
+        answer(query, job);
+    else
+        query_read(query);
+}
+
+static void query_wait(struct job_query *query)
+{
+    waiters_add(query->call->master->waiters, query->call, query->id, query->wait_ms, on_wait_end, query);
+}
+
+static void on_got(void *arg, const struct err *err, const struct store_job *job)
+{
+    struct job_query *query = arg;
+    struct call *call = query->call;
+    bool visible = job && strcmp(job->owner, call->owner) == 0;
+    if (visible && !job_state_final(job->state) && query->wait_ms > 0 && call->state == CALL_OPEN) {
+        query_wait(query);
+        return;
+    }
+    if (visible) {
+        answer(query, job);
+        return;
+    }
+    /* A job that was enqueued is accepted, whatever Redis does now. */
+    if (err && query->form == JOB_FORM_ACCEPTED)
+        api_job_answer_accepted(call, query->id, JOB_QUEUED, now_wall_ms());
+    else if (err)
+        call_store_failed(call, err);
+    else
+        call_not_found(call, "no such job, or its result has expired");
+    query_destroy(query);
+}
+
+static void query_read(struct job_query *query)
+{
+    store_get(query->call->master->store, query->id, query->form != JOB_FORM_STATUS, on_got, query);
+}
+
+void api_job_answer(struct call *call, const char *id, int64_t wait_ms, enum job_form form)
+{
+    struct job_query *query = xcalloc(1, sizeof *query);
+    query->call = call;
+    query->wait_ms = wait_ms;
+    query->form = form;
+    strncpy(query->id, id, sizeof query->id - 1);
+    http_ref(call);
+    if (form == JOB_FORM_ACCEPTED && wait_ms > 0)
+        query_wait(query); /* just enqueued: there is nothing to see yet */
+    else
+        query_read(query);
+}
+
+/* ---- handlers -----------------------------------------------------------------------------------------------------
+ */
+
+static void get_in_form(struct call *call, enum job_form form)
+{
+    struct err err;
+    int64_t wait_ms;
+    if (!known_id(call->master, call->id))
+        call_not_found(call, "no such job");
+    else if (call_wait_ms(call, 0, &wait_ms, &err) < 0)
+        call_bad_request(call, &err);
+    else
+        api_job_answer(call, call->id, wait_ms, form);
+}
+
+void api_job_get(struct call *call)
+{
+    get_in_form(call, JOB_FORM_FULL);
+}
+
+void api_job_status(struct call *call)
+{
+    get_in_form(call, JOB_FORM_STATUS);
+}
+
+static void answer_cancelled(struct call *call, int status, const char *state, const char *message)
+{
+    struct json_writer w = {0};
+    json_open(&w, NULL, '{');
+    json_put_str(&w, "id", call->id);
+    json_put_str(&w, "status", state);
+    json_put_str(&w, "message", message);
+    json_close(&w, '}');
+    call_reply(call, status, &w);
+}
+
+static void on_cancelled(void *arg, const struct err *err, enum store_cancelled outcome)
+{
+    struct call *call = arg;
+    if (call->state != CALL_OPEN)
+        ; /* call->id went with its request */
+    else if (err)
+        call_store_failed(call, err);
+    else if (outcome == STORE_CANCELLED)
+        answer_cancelled(call, 200, "cancelled", "Job cancelled");
+    else if (outcome == STORE_CANCEL_REQUESTED)
+        answer_cancelled(call, 202, "running", "Cancelling: the executor has been told");
+    else if (outcome == STORE_CANCEL_FINISHED)
+        call_error(call, 409, "already_finished", NULL, "the job has ended already");
+    else
+        call_not_found(call, "no such job, or its result has expired");
+    http_unref(call);
+}
+
+void api_job_cancel(struct call *call)
+{
+    if (!known_id(call->master, call->id)) {
+        call_not_found(call, "no such job");
+        return;
+    }
+    http_ref(call);
+    store_cancel(call->master->store, call->id, call->owner, on_cancelled, call);
+}

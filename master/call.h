@@ -1,0 +1,58 @@
+/* One request from its arrival until its answer is on its way, and the helpers that answer it in the house's forms.
+ * Counted by references: a pending operation holds one, so the client may leave at any time. */
+#ifndef SENTINEL_CALL_H
+#define SENTINEL_CALL_H
+
+#include "http.h"
+#include "json.h"
+
+enum call_state {
+    CALL_OPEN,     /* waits for its answer */
+    CALL_ANSWERED, /* the answer is being sent */
+    CALL_GONE,     /* sent, or the client left */
+};
+
+struct st_h2o_req_t;
+
+struct call {
+    /* for handlers */
+    struct master *master;
+    const char *owner; /* the API key's id that made the request, "" without keys */
+    const char *method;
+    const char *path; /* without the query */
+    const char *id;   /* what the pattern's {id} matched, or NULL */
+    const char *body; /* valid until the answer */
+    size_t body_len;
+    /* When the client leaves before it was answered; set by who waits on its behalf. */
+    void (*on_gone)(void *arg);
+    void *on_gone_arg;
+
+    /* http.c's */
+    enum call_state state;
+    int refs;
+    struct http *http;
+    struct st_h2o_req_t *req; /* NULL when GONE */
+    int64_t since_ms;         /* CLOCK_MONOTONIC: arrival, later the answer */
+    struct call *prev, *next; /* of all that are not GONE */
+};
+
+/* Answers with what the writer holds, which is empty afterwards. */
+void call_reply(struct call *call, int status, struct json_writer *w);
+
+/* {"error":{code,message,field}}; field NULL or "" is null. */
+void call_error(struct call *call, int status, const char *code, const char *field, const char *message);
+
+/* What a request's reader found: EBADMSG is 400, EINVAL is 422. */
+void call_bad_request(struct call *call, const struct err *err);
+/* What the store said: 503 with Retry-After. */
+void call_store_failed(struct call *call, const struct err *err);
+void call_retry_later(struct call *call, const char *code, const char *message, int64_t retry_after_s);
+void call_not_found(struct call *call, const char *what);
+
+/* Whether the body is JSON by its Content-Type; answers 415 when not. */
+bool call_body_is_json(struct call *call);
+
+/* The milliseconds that ?wait=SECONDS or "Prefer: wait=SECONDS" ask for, else default_s of them. EINVAL: field. */
+int call_wait_ms(struct call *call, int64_t default_s, int64_t *ret_ms, struct err *err) MUST_USE;
+
+#endif

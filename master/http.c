@@ -1,0 +1,478 @@
+/* Owns the listener, the h2o context, and the list of calls that are not GONE.
+ *
+ * A call lives in two worlds. h2o's request may die at any time; an anchor in the request's memory pool then takes the
+ * call's `req` away and drops h2o's reference. Handlers hold references of their own. So `req` is valid exactly while
+ * state is not CALL_GONE, and http_answer is the only place that sends.
+ *
+ * h2o reads nothing from a connection while a handler waits, so it does not see a client leave (h2o#1525): a sweep
+ * once a second asks the kernel, and ends what nobody listens to. */
+#include "http.h"
+#include "call.h"
+#include "linger.h"
+#include "log.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <h2o.h>
+#include <h2o/http1.h>
+
+enum {
+    SWEEP_MS = 1000,
+    BACKLOG = 1024,
+    SEND_TIMEOUT_MS = 60000, /* a client that takes no byte of its answer for so long is cut off */
+};
+
+struct http {
+    uv_tcp_t listener;
+    uv_timer_t sweep;
+    h2o_globalconf_t conf;
+    h2o_context_t ctx;
+    h2o_accept_ctx_t accept;
+    const struct http_route *routes;
+    size_t route_count;
+    struct master *master;
+    struct call calls; /* head of the ring of calls that are not GONE */
+    void (*on_drained)(void *arg);
+    void *on_drained_arg;
+};
+
+struct handler {
+    h2o_handler_t super;
+    struct http *http;
+};
+
+struct anchor {
+    struct call *call;
+};
+
+/* ---- a call's life -------------------------------------------------------------------------------------------- */
+
+void http_ref(struct call *call)
+{
+    call->refs++;
+}
+
+void http_unref(struct call *call)
+{
+    assert(call->refs > 0);
+    if (--call->refs == 0)
+        free(call);
+}
+
+static void check_drained(struct http *http)
+{
+    if (!http->on_drained || http->calls.next != &http->calls)
+        return;
+    void (*on_drained)(void *) = http->on_drained;
+    http->on_drained = NULL;
+    on_drained(http->on_drained_arg);
+}
+
+/* h2o's request ends: its memory pool is being cleared. */
+static void on_request_end(void *memory)
+{
+    struct call *call = ((struct anchor *)memory)->call;
+    call->state = CALL_GONE;
+    call->req = NULL;
+    call->prev->next = call->next;
+    call->next->prev = call->prev;
+    if (call->on_gone)
+        call->on_gone(call->on_gone_arg);
+    check_drained(call->http);
+    http_unref(call);
+}
+
+static struct call *call_start(struct http *http, h2o_req_t *req)
+{
+    struct call *call = xcalloc(1, sizeof *call);
+    size_t path_len = req->query_at < req->path.len ? req->query_at : req->path.len;
+    *call = (struct call){
+        .master = http->master,
+        .owner = "",
+        .method = h2o_strdup(&req->pool, req->method.base, req->method.len).base,
+        .path = h2o_strdup(&req->pool, req->path.base, path_len).base,
+        .body = req->entity.base ? req->entity.base : "",
+        .body_len = req->entity.base ? req->entity.len : 0,
+        .refs = 1, /* the anchor's */
+        .http = http,
+        .req = req,
+        .since_ms = now_mono_ms(),
+        .prev = http->calls.prev,
+        .next = &http->calls,
+    };
+    call->prev->next = call;
+    call->next->prev = call;
+    struct anchor *anchor = h2o_mem_alloc_shared(&req->pool, sizeof *anchor, on_request_end);
+    anchor->call = call;
+    return call;
+}
+
+const char *http_header(struct call *call, const char *name)
+{
+    if (call->state != CALL_OPEN)
+        return NULL;
+    h2o_req_t *req = call->req;
+    ssize_t at = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    if (at < 0)
+        return NULL;
+    h2o_iovec_t value = req->headers.entries[at].value;
+    return h2o_strdup(&req->pool, value.base, value.len).base;
+}
+
+const char *http_query(struct call *call, const char *name)
+{
+    if (call->state != CALL_OPEN || call->req->query_at >= call->req->path.len)
+        return NULL;
+    h2o_req_t *req = call->req;
+    size_t name_len = strlen(name);
+    const char *at = req->path.base + req->query_at + 1;
+    const char *end = req->path.base + req->path.len;
+    while (at < end) {
+        const char *stop = memchr(at, '&', (size_t)(end - at));
+        size_t len = (size_t)((stop ? stop : end) - at);
+        if (len > name_len && memcmp(at, name, name_len) == 0 && at[name_len] == '=')
+            return h2o_strdup(&req->pool, at + name_len + 1, len - name_len - 1).base;
+        at += len + 1;
+    }
+    return NULL;
+}
+
+void http_add_header(struct call *call, const char *name, const char *value)
+{
+    if (call->state != CALL_OPEN)
+        return;
+    h2o_req_t *req = call->req;
+    h2o_iovec_t n = h2o_strdup(&req->pool, name, strlen(name));
+    h2o_iovec_t v = h2o_strdup(&req->pool, value, strlen(value));
+    h2o_add_header_by_str(&req->pool, &req->res.headers, n.base, n.len, 1, NULL, v.base, v.len);
+}
+
+static const char *reason_phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } phrases[] = {
+        {200, "OK"},
+        {202, "Accepted"},
+        {400, "Bad Request"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(phrases); i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Unknown";
+}
+
+void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len)
+{
+    if (call->state != CALL_OPEN)
+        return;
+    h2o_req_t *req = call->req;
+    log_event(LOG_DEBUG, "answered", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
+              LOG_INT("status", status), LOG_INT("ms", now_mono_ms() - call->since_ms));
+    http_add_header(call, "content-type", content_type);
+    req->res.status = status;
+    req->res.reason = reason_phrase(status);
+    req->res.content_length = len;
+    call->state = CALL_ANSWERED;
+    call->since_ms = now_mono_ms();
+    call->on_gone = NULL;
+    h2o_send_inline(req, body, len); /* may end the request: the last statement that touches it */
+}
+
+/* ---- clients that left, clients that do not read ---------------------------------------------------------------- */
+
+static int request_fd(const h2o_req_t *req)
+{
+    return h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn));
+}
+
+/* The client left: whoever waits on its behalf is told; a send that must fail makes h2o close the connection. */
+static void drop(struct call *call)
+{
+    void (*on_gone)(void *) = call->on_gone;
+    call->req->http1_is_persistent = 0;
+    call_error(call, 400, "client_left", NULL, "the client closed its side of the connection");
+    if (on_gone)
+        on_gone(call->on_gone_arg);
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct http *http = timer->data;
+    size_t count = 0;
+    for (struct call *call = http->calls.next; call != &http->calls; call = call->next)
+        count++;
+    if (count == 0)
+        return;
+    /* One system call for all of them. POLLRDHUP also tells when unread bytes stand before the end. */
+    cleanup_free struct pollfd *fds = xcalloc(count, sizeof *fds);
+    cleanup_free struct call **calls = xcalloc(count, sizeof *calls);
+    size_t i = 0;
+    for (struct call *call = http->calls.next; call != &http->calls; call = call->next, i++) {
+        http_ref(call);
+        calls[i] = call;
+        fds[i] = (struct pollfd){.fd = request_fd(call->req), .events = POLLRDHUP};
+    }
+    int ready = poll(fds, count, 0);
+    for (i = 0; i < count; i++) {
+        if (ready > 0 && calls[i]->state == CALL_OPEN && fds[i].revents)
+            drop(calls[i]);
+        else if (calls[i]->state == CALL_ANSWERED && now_mono_ms() - calls[i]->since_ms > SEND_TIMEOUT_MS)
+            shutdown(fds[i].fd, SHUT_RDWR); /* h2o has no time limit for writing: this fails the write */
+        http_unref(calls[i]);
+    }
+}
+
+/* ---- routes ------------------------------------------------------------------------------------------------------ */
+
+/* Whether the path matches; *ret_id is what {id} stands for, or NULL. */
+static bool route_matches(const struct http_route *route, const char *path, const char **ret_id)
+{
+    const char *brace = strstr(route->pattern, "{id}");
+    *ret_id = NULL;
+    if (!brace)
+        return strcmp(route->pattern, path) == 0;
+    size_t prefix = (size_t)(brace - route->pattern);
+    if (strncmp(route->pattern, path, prefix) != 0 || !path[prefix] || strchr(path + prefix, '/'))
+        return false;
+    *ret_id = path + prefix;
+    return true;
+}
+
+static bool method_matches(const struct http_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+static void dispatch(struct http *http, struct call *call)
+{
+    struct buf allow = {0};
+    for (size_t i = 0; i < http->route_count; i++) {
+        const struct http_route *route = &http->routes[i];
+        if (!route_matches(route, call->path, &call->id))
+            continue;
+        if (method_matches(route, call->method)) {
+            buf_finish(&allow);
+            route->handle(call);
+            return;
+        }
+        buf_printf(&allow, "%s%s%s", allow.len ? ", " : "", route->method,
+                   strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+    }
+    if (allow.len > 0) {
+        http_add_header(call, "allow", allow.data);
+        call_error(call, 405, "method_not_allowed", NULL, "this path does not take that method");
+    } else {
+        call_not_found(call, "no such path");
+    }
+    buf_finish(&allow);
+}
+
+static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+    struct http *http = container_of(handler, struct handler, super)->http;
+    struct call *call = call_start(http, req);
+    http_ref(call);
+    dispatch(http, call);
+    http_unref(call);
+    return 0;
+}
+
+/* ---- every answer's headers, and h2o's own errors in our form -------------------------------------------------- */
+
+struct error_stream {
+    h2o_ostream_t super;
+    h2o_iovec_t body;
+};
+
+static void on_error_send(h2o_ostream_t *stream, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                          h2o_send_state_t state)
+{
+    struct error_stream *error = container_of(stream, struct error_stream, super);
+    (void)bufs;
+    h2o_ostream_send_next(stream, req, &error->body, count > 0 ? 1 : 0, state);
+}
+
+/* h2o answers some requests before any handler sees them (413, 417, broken chunks), as text/plain. */
+static bool is_own_error(const h2o_req_t *req)
+{
+    ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    return req->res.status >= 400 && at >= 0 &&
+           h2o_strstr(req->res.headers.entries[at].value.base, req->res.headers.entries[at].value.len,
+                      H2O_STRLIT("text/plain")) == 0;
+}
+
+static h2o_iovec_t own_error_body(h2o_req_t *req)
+{
+    struct json_writer w = {0};
+    json_open(&w, NULL, '{');
+    json_open(&w, "error", '{');
+    json_put_str(&w, "code", req->res.status == 413 ? "body_too_large" : "bad_request");
+    if (req->res.status == 413) {
+        char message[64];
+        snprintf(message, sizeof message, "the body is larger than %zu bytes",
+                 req->conn->ctx->globalconf->max_request_entity_size);
+        json_put_str(&w, "message", message);
+    } else {
+        json_put_str(&w, "message", req->res.reason);
+    }
+    json_put_null(&w, "field");
+    json_close(&w, '}');
+    json_close(&w, '}');
+    h2o_iovec_t body = h2o_strdup(&req->pool, w.buf.data, w.buf.len);
+    buf_finish(&w.buf);
+    return body;
+}
+
+static void set_header(h2o_req_t *req, const char *name, const char *value)
+{
+    h2o_set_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, value, strlen(value), 0);
+}
+
+static void on_response(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)filter;
+    set_header(req, "cache-control", "no-store");
+    set_header(req, "content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+    set_header(req, "referrer-policy", "no-referrer");
+    set_header(req, "x-content-type-options", "nosniff");
+    set_header(req, "x-frame-options", "DENY");
+    if (is_own_error(req)) {
+        struct error_stream *error =
+            container_of(h2o_add_ostream(req, sizeof *error, slot), struct error_stream, super);
+        error->super.do_send = on_error_send;
+        error->body = own_error_body(req);
+        req->res.content_length = error->body.len;
+        h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE,
+                       H2O_STRLIT("application/json; charset=utf-8"), 1);
+        slot = &error->super.next;
+        linger(req->conn->ctx->loop, request_fd(req)); /* the rest of its body may be on its way */
+    }
+    h2o_setup_next_ostream(req, slot);
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------------
+ */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct http *http = listener->data;
+    if (status < 0) {
+        log_event(LOG_WARN, "cannot accept", LOG_TEXT("reason", uv_strerror(status)));
+        return;
+    }
+    uv_tcp_t *conn = xmalloc(sizeof *conn);
+    uv_tcp_init(listener->loop, conn);
+    if (uv_accept(listener, (uv_stream_t *)conn) < 0) {
+        uv_close((uv_handle_t *)conn, on_handle_closed);
+        return;
+    }
+    uv_tcp_nodelay(conn, 1);
+    h2o_accept(&http->accept, h2o_uv_socket_create((uv_stream_t *)conn, on_handle_closed));
+}
+
+/* Bound and listening, so that what can fail has failed before the loop knows of anything. */
+static int open_listener(const char *host, int port, int *ret_fd, struct err *err)
+{
+    char service[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found;
+    snprintf(service, sizeof service, "%d", port);
+    int r = getaddrinfo(*host ? host : NULL, service, &hints, &found);
+    if (r != 0)
+        return err_set_field(err, EINVAL, "host", "cannot listen on \"%s\": %s", host, gai_strerror(r));
+    cleanup_fd int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
+        bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+        r = errno;
+    freeaddrinfo(found);
+    if (r != 0)
+        return err_set_field(err, r, "port", "cannot listen on %s port %d: %s", host, port,
+                             r == EADDRINUSE ? "another program uses it" : strerror(r));
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+static void configure(struct http *http, const struct http_options *options)
+{
+    h2o_config_init(&http->conf);
+    http->conf.server_name = h2o_iovec_init(H2O_STRLIT("sentinel"));
+    http->conf.max_request_entity_size = options->max_body_bytes;
+    http->conf.http1.req_timeout = (uint64_t)options->request_timeout_ms;
+    http->conf.http1.upgrade_to_http2 = 0; /* rapid reset (CVE-2023-44487) is not fixed in 2.2.5 */
+    h2o_hostconf_t *host = h2o_config_register_host(&http->conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    struct handler *handler = container_of(h2o_create_handler(path, sizeof *handler), struct handler, super);
+    handler->super.on_req = on_request;
+    handler->http = http;
+    /* What h2o answers by itself goes by the fallback path. */
+    h2o_create_filter(path, sizeof(h2o_filter_t))->on_setup_ostream = on_response;
+    h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream = on_response;
+}
+
+int http_create(uv_loop_t *loop, const struct http_options *options, struct http **ret_http, struct err *err)
+{
+    int fd = -1;
+    int r = open_listener(options->host, options->port, &fd, err);
+    if (r < 0)
+        return r;
+    struct http *http = xcalloc(1, sizeof *http);
+    http->routes = options->routes;
+    http->route_count = options->route_count;
+    http->master = options->master;
+    http->calls.prev = http->calls.next = &http->calls;
+    configure(http, options);
+    h2o_context_init(&http->ctx, loop, &http->conf);
+    http->accept = (h2o_accept_ctx_t){.ctx = &http->ctx, .hosts = http->conf.hosts};
+    uv_tcp_init(loop, &http->listener);
+    http->listener.data = http;
+    if (uv_tcp_open(&http->listener, fd) < 0 || uv_listen((uv_stream_t *)&http->listener, BACKLOG, on_connection) < 0)
+        abort(); /* the socket is ours and listens already */
+    uv_timer_init(loop, &http->sweep);
+    http->sweep.data = http;
+    uv_timer_start(&http->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    *ret_http = http;
+    return 0;
+}
+
+int http_port(const struct http *http)
+{
+    struct sockaddr_storage name;
+    int len = sizeof name;
+    if (uv_tcp_getsockname(&http->listener, (struct sockaddr *)&name, &len) < 0)
+        return -1;
+    return h2o_socket_getport((struct sockaddr *)&name);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    check_drained(handle->data);
+}
+
+void http_drain(struct http *http, void (*on_drained)(void *arg), void *arg)
+{
+    http->on_drained = on_drained;
+    http->on_drained_arg = arg;
+    h2o_context_request_shutdown(&http->ctx);
+    uv_close((uv_handle_t *)&http->listener, on_listener_closed);
+}

@@ -1,0 +1,54 @@
+/* The HTTP/1.1 server: the only user of h2o. Routes requests to handlers as `struct call`s (call.h), which outlive a
+ * client that leaves, and sends their answers. */
+#ifndef SENTINEL_HTTP_H
+#define SENTINEL_HTTP_H
+
+#include "err.h"
+
+#include <uv.h>
+
+struct call;
+struct http;
+struct master;
+
+/* A pattern is a path, or a path whose last component is "{id}". A GET route answers HEAD as well. */
+struct http_route {
+    const char *method;
+    const char *pattern;
+    void (*handle)(struct call *call); /* answers now or later, exactly once; the call is its own reference's while
+                                        * it runs: keep it longer with http_ref */
+};
+
+struct http_options {
+    const char *host;
+    int port; /* 0: any free one */
+    size_t max_body_bytes;
+    int64_t request_timeout_ms; /* of reading a request, and of an idle connection */
+    const struct http_route *routes;
+    size_t route_count;
+    struct master *master; /* handed to each call */
+};
+
+/* Listens at once. EADDRINUSE and the like: the message names host and port. */
+int http_create(uv_loop_t *loop, const struct http_options *options, struct http **ret_http, struct err *err) MUST_USE;
+int http_port(const struct http *http);
+
+/* Takes no more connections; on_drained fires once, when every call that is left has been answered and sent. */
+void http_drain(struct http *http, void (*on_drained)(void *arg), void *arg);
+
+/* ---- of a call; each may be used after the client left, and then does nothing or returns NULL ---------------- */
+
+void http_ref(struct call *call);
+void http_unref(struct call *call);
+
+/* The value of a request header or of a query parameter (not decoded), valid until the answer; NULL: absent. */
+const char *http_header(struct call *call, const char *name);
+const char *http_query(struct call *call, const char *name);
+
+/* A header of the answer to come; both are copied. */
+void http_add_header(struct call *call, const char *name, const char *value);
+
+/* Sends the answer; the body is copied. Nothing of the request may be used afterwards. */
+void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len);
+
+#endif

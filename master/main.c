@@ -1,0 +1,213 @@
+/* sentinel-master: accepts submissions over HTTP, puts them into Redis, answers with what executors made of them.
+ * Holds no state of its own: any number of masters may stand before one Redis. */
+#include "api.h"
+#include "dead.h"
+#include "log.h"
+#include "master.h"
+#include "reaper.h"
+#include "version.h"
+#include "waiters.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { DRAIN_MS = 10000 }; /* for answers that are on their way when the end is asked for */
+
+/* The native dialect. */
+static const struct http_route routes[] = {
+    {"POST", "/execute", api_execute},
+    {"POST", "/api/execute", api_execute},
+    {"GET", "/job/{id}", api_job_get},
+    {"DELETE", "/job/{id}", api_job_cancel},
+    {"GET", "/api/result/{id}", api_job_get},
+    {"GET", "/api/status/{id}", api_job_status},
+    {"GET", "/languages", api_languages},
+    {"GET", "/api/languages", api_languages},
+    {"GET", "/load", api_load},
+    {"GET", "/health", api_health},
+    {"GET", "/livez", api_livez},
+    {"GET", "/readyz", api_readyz},
+};
+
+struct server {
+    struct master master;
+    uv_loop_t *loop;
+    struct http *http;
+    uv_signal_t on_term, on_int;
+    uv_timer_t drain_timer;
+    bool draining;
+};
+
+static int fail(const struct err *err)
+{
+    fprintf(stderr, "sentinel-master: %s\n", err->msg);
+    return EXIT_FAILURE;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------
+ */
+
+static void on_drained(void *arg)
+{
+    struct server *server = arg;
+    uv_stop(server->loop);
+}
+
+static void on_drain_timeout(uv_timer_t *timer)
+{
+    log_event(LOG_WARN, "clients left unanswered", LOG_INT("afterMs", DRAIN_MS));
+    on_drained(timer->data);
+}
+
+/* Stop accepting, end every wait with what is known, leave when the answers are sent. A second signal leaves at once.
+ */
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct server *server = handle->data;
+    log_event(LOG_INFO, "draining", LOG_INT("signal", signum));
+    if (server->draining) {
+        uv_stop(server->loop);
+        return;
+    }
+    server->draining = true;
+    http_drain(server->http, on_drained, server);
+    waiters_drain(server->master.waiters);
+    uv_timer_init(server->loop, &server->drain_timer);
+    server->drain_timer.data = server;
+    uv_timer_start(&server->drain_timer, on_drain_timeout, DRAIN_MS, 0);
+}
+
+static void watch_signal(struct server *server, uv_signal_t *handle, int signum)
+{
+    uv_signal_init(server->loop, handle);
+    handle->data = server;
+    uv_signal_start(handle, on_signal, signum);
+}
+
+/* ---- the start ----------------------------------------------------------------------------------------------------
+ */
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+/* Ten thousand waiting clients are ten thousand descriptors. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void on_store_state(void *arg, bool ready)
+{
+    struct server *server = arg;
+    log_event(ready ? LOG_INFO : LOG_WARN, ready ? "redis ready" : "redis not ready",
+              LOG_TEXT("state", server->master.store ? store_state(server->master.store) : NULL));
+}
+
+static int load_languages(struct master *master, struct err *err)
+{
+    const struct config *config = &master->config;
+    master->most = (struct limits){
+        .cpu_ms = config->max_cpu_ms,
+        .wall_ms = config->max_wall_ms,
+        .memory_mb = config->max_memory_mb,
+        .processes = config->max_processes,
+        .output_kb = config->max_output_kb,
+        .file_kb = config->max_file_kb,
+        .cpus_milli = config->max_cpus_milli,
+    };
+    /* Toolchains are the executors': a master needs none. */
+    int r = lang_table_load(config->languages_dir, config->languages, &(struct lang_ceilings){.most = master->most},
+                            false, &master->langs, err);
+    if (r < 0)
+        return r;
+    master->language_names = xcalloc(master->langs.count + 1, sizeof *master->language_names);
+    for (size_t i = 0; i < master->langs.count; i++)
+        master->language_names[i] = master->langs.langs[i].name;
+    return 0;
+}
+
+static int open_store(struct server *server, struct err *err)
+{
+    const struct config *config = &server->master.config;
+    return store_create(server->loop,
+                        &(struct store_options){
+                            .url = config->redis_url,
+                            .prefix = config->prefix,
+                            .client_name = "sentinel-master",
+                            .deadline_ms = config->redis_deadline_ms,
+                            .result_ttl_ms = config->result_ttl_s * 1000,
+                            .queue_ttl_ms = config->queue_ttl_s * 1000,
+                            .lease_ms = config->lease_ms,
+                            .max_attempts = config->max_attempts,
+                            .queue_cap = config->queue_cap,
+                            .on_state = on_store_state,
+                            .arg = server,
+                        },
+                        &server->master.store, err);
+}
+
+static int start(struct server *server, struct err *err)
+{
+    struct master *master = &server->master;
+    int r = load_languages(master, err);
+    if (r < 0)
+        return r;
+    r = http_create(server->loop,
+                    &(struct http_options){
+                        .host = master->config.host,
+                        .port = (int)master->config.port,
+                        .max_body_bytes = (size_t)master->config.max_body_kb * 1024,
+                        .request_timeout_ms = master->config.request_timeout_s * 1000,
+                        .routes = routes,
+                        .route_count = ARRAY_LEN(routes),
+                        .master = master,
+                    },
+                    &server->http, err);
+    if (r < 0)
+        return r;
+    r = open_store(server, err);
+    if (r < 0)
+        return r;
+    master->waiters = waiters_create(server->loop, master->store, master->language_names, master->langs.count);
+    reaper_create(server->loop, master->store, master->language_names, master->langs.count);
+    watch_signal(server, &server->on_term, SIGTERM);
+    watch_signal(server, &server->on_int, SIGINT);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct server server; /* static: callbacks reach it to the very end */
+    struct err err = {0};
+    enum config_action action;
+    if (argc > 1 && strcmp(argv[1], "dead") == 0)
+        return dead_main(argc - 1, argv + 1);
+    if (config_load(&server.master.config, PROGRAM_MASTER, argc, argv, &action, &err) < 0)
+        return fail(&err);
+    if (action != CONFIG_RUN)
+        return EXIT_SUCCESS;
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    log_init(level_of(server.master.config.log_level), "sentinel-master", NULL);
+    server.loop = uv_default_loop();
+    if (start(&server, &err) < 0)
+        return fail(&err);
+    log_event(LOG_INFO, "listening", LOG_TEXT("host", server.master.config.host),
+              LOG_INT("port", http_port(server.http)), LOG_TEXT("version", SENTINEL_VERSION));
+    uv_run(server.loop, UV_RUN_DEFAULT);
+    log_event(LOG_INFO, "stopped", LOG_INT("port", server.master.config.port));
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,20 @@
+/* What every handler may reach: made by main.c, immutable but for the modules' own state. */
+#ifndef SENTINEL_MASTER_H
+#define SENTINEL_MASTER_H
+
+#include "config.h"
+#include "lang.h"
+#include "store.h"
+
+struct waiters;
+
+struct master {
+    struct config config;
+    struct lang_table langs;
+    const char **language_names; /* as many as langs.count, borrowed from it */
+    struct limits most;          /* ceilings of a submission's limits */
+    struct store *store;
+    struct waiters *waiters;
+};
+
+#endif

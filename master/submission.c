@@ -1,0 +1,481 @@
+/* One table of fields for each kind of object, in alphabetical order; a reader function for each field. A table's
+ * walk refuses what it does not know, so a misspelt field is never ignored. What concerns several fields at once is
+ * checked afterwards, in complete(). */
+#include "submission.h"
+#include "fields.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ARGS_MAX = 64,
+    ARG_BYTES_MAX = 4096,
+    ARGS_BYTES_MAX = 32 * 1024, /* all together: they travel in one message to the box */
+    FLAGS_MAX = 32,
+    FLAG_BYTES_MAX = 64,
+    FILE_NAME_MAX = 255,
+    TEST_NAME_MAX = 128,
+    USER_ID_MAX = 128,
+    METADATA_MAX = 8192,
+    TIME_LEAST_MS = 50,
+    MEMORY_LEAST_MB = 4,
+    CPUS_LEAST_MILLI = 50,
+};
+
+struct reader {
+    struct fields in;
+    const struct submission_rules *rules;
+    struct submission *s;
+    const struct lang *lang;
+};
+
+static struct reader *reader_of(struct fields *in)
+{
+    return container_of(in, struct reader, in);
+}
+
+static int refuse_value(struct fields *in, const cJSON *value, const char *what)
+{
+    return fields_refuse(in, value->string, what);
+}
+
+/* ---- files --------------------------------------------------------------------------------------------------------
+ */
+
+/* A name stands in a compiler's argv, so it must not look like an option or a response file there. */
+static const char *file_name_fault(const char *name)
+{
+    if (!*name || strlen(name) > FILE_NAME_MAX)
+        return "must have 1 to 255 bytes";
+    if (fields_has_control(name))
+        return "must not hold control characters";
+    if (*name == '/')
+        return "must be a relative path";
+    if (*name == '-' || *name == '@')
+        return "must not begin with \"-\" or \"@\"";
+    for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
+        size_t len = strcspn(part, "/");
+        if (len == 0 || (len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
+            return "must not have an empty, \".\" or \"..\" component";
+    }
+    return NULL;
+}
+
+static int read_file_name(struct fields *in, const cJSON *value)
+{
+    const char *fault = cJSON_IsString(value) ? file_name_fault(value->valuestring) : "must be a string";
+    if (fault)
+        return refuse_value(in, value, fault);
+    reader_of(in)->s->files[in->index].name = xstrdup(value->valuestring);
+    return 0;
+}
+
+static int read_file_content(struct fields *in, const cJSON *value)
+{
+    return fields_bytes(in, value, "encoding", &reader_of(in)->s->files[in->index].content);
+}
+
+static const struct field file_fields[] = {
+    {"content", read_file_content},
+    {"encoding", fields_encoding},
+    {"name", read_file_name},
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A name must not be there twice, nor be a directory of another. */
+static int check_file_names(struct reader *r)
+{
+    size_t count = r->s->file_count;
+    cleanup_free const char **names = xcalloc(count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = r->s->files[i].name;
+    qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(names[i]);
+        for (size_t k = i + 1; k < count && strncmp(names[i], names[k], len) == 0; k++)
+            if (names[k][len] == '\0' || names[k][len] == '/')
+                return err_set_field(r->in.err, EINVAL, "files", "files: the name \"%.200s\" is taken twice", names[i]);
+    }
+    return 0;
+}
+
+static int read_files(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    int result = fields_array(in, value, 1, (size_t)r->rules->max_files);
+    if (result < 0)
+        return result;
+    r->s->file_count = (size_t)cJSON_GetArraySize(value);
+    r->s->files = xcalloc(r->s->file_count, sizeof *r->s->files);
+    result = fields_read_elements(in, value, file_fields, ARRAY_LEN(file_fields));
+    for (size_t i = 0; result == 0 && i < r->s->file_count; i++)
+        if (!r->s->files[i].name || !r->s->files[i].content.data)
+            result = fields_refuse_element(in, "files", i, r->s->files[i].name ? "content" : "name", "is required");
+    if (result < 0)
+        return result;
+    return check_file_names(r);
+}
+
+/* The file's name is the language's to say: complete() fills it in. */
+static int read_code(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    if (fields_member(in->object, "files"))
+        return refuse_value(in, value, "must not be given together with files");
+    r->s->files = xcalloc(1, sizeof *r->s->files);
+    r->s->file_count = 1;
+    return fields_bytes(in, value, "encoding", &r->s->files[0].content);
+}
+
+/* ---- test cases ---------------------------------------------------------------------------------------------------
+ */
+
+static int read_test_input(struct fields *in, const cJSON *value)
+{
+    return fields_bytes(in, value, "encoding", &reader_of(in)->s->tests[in->index].input);
+}
+
+static int read_test_expected(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    r->s->tests[in->index].has_expected = true;
+    return fields_bytes(in, value, "encoding", &r->s->tests[in->index].expected);
+}
+
+static int read_test_hidden(struct fields *in, const cJSON *value)
+{
+    return fields_bool(in, value, &reader_of(in)->s->tests[in->index].hidden);
+}
+
+static int read_test_name(struct fields *in, const cJSON *value)
+{
+    return fields_label(in, value, TEST_NAME_MAX, &reader_of(in)->s->tests[in->index].name);
+}
+
+static const struct field test_fields[] = {
+    {"encoding", fields_encoding}, {"expected", read_test_expected}, {"hidden", read_test_hidden},
+    {"input", read_test_input},    {"name", read_test_name},
+};
+
+static int read_tests(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    int result = fields_array(in, value, 1, (size_t)r->rules->max_tests);
+    if (result < 0)
+        return result;
+    r->s->test_count = (size_t)cJSON_GetArraySize(value);
+    r->s->tests = xcalloc(r->s->test_count, sizeof *r->s->tests);
+    result = fields_read_elements(in, value, test_fields, ARRAY_LEN(test_fields));
+    for (size_t i = 0; result == 0 && i < r->s->test_count; i++)
+        if (!r->s->tests[i].has_expected)
+            result = fields_refuse_element(in, "testCases", i, "expected", "is required");
+    return result;
+}
+
+static int read_input(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    if (fields_member(in->object, "testCases"))
+        return refuse_value(in, value, "must not be given together with testCases");
+    if (r->s->tests)
+        return refuse_value(in, value, "must not be given twice, as input and as stdin");
+    r->s->single_input = true;
+    r->s->test_count = 1;
+    r->s->tests = xcalloc(1, sizeof *r->s->tests);
+    return fields_bytes(in, value, "inputEncoding", &r->s->tests[0].input);
+}
+
+/* ---- limits -------------------------------------------------------------------------------------------------------
+ */
+
+static int read_cpu_ms(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    return fields_int(in, value, TIME_LEAST_MS, r->rules->most.cpu_ms, &r->s->limits.cpu_ms);
+}
+
+static int read_wall_ms(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    return fields_int(in, value, TIME_LEAST_MS, r->rules->most.wall_ms, &r->s->limits.wall_ms);
+}
+
+static int read_memory_mb(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    return fields_int(in, value, MEMORY_LEAST_MB, r->rules->most.memory_mb, &r->s->limits.memory_mb);
+}
+
+static int read_processes(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    return fields_int(in, value, 1, r->rules->most.processes, &r->s->limits.processes);
+}
+
+static int read_output_kb(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    return fields_int(in, value, 1, r->rules->most.output_kb, &r->s->limits.output_kb);
+}
+
+static int read_file_kb(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    return fields_int(in, value, 1, r->rules->most.file_kb, &r->s->limits.file_kb);
+}
+
+static int read_cpus(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    double cpus = 0;
+    double least = CPUS_LEAST_MILLI / 1000.0;
+    int result = fields_number(in, value, least, (double)r->rules->most.cpus_milli / 1000.0, &cpus);
+    if (result == 0)
+        r->s->limits.cpus_milli = (int64_t)(cpus * 1000 + 0.5);
+    return result;
+}
+
+static const struct field limit_fields[] = {
+    {"cpuTimeMs", read_cpu_ms},   {"cpus", read_cpus},          {"fileKb", read_file_kb},
+    {"memoryMb", read_memory_mb}, {"outputKb", read_output_kb}, {"processes", read_processes},
+    {"wallTimeMs", read_wall_ms},
+};
+
+static int read_limits(struct fields *in, const cJSON *value)
+{
+    return fields_read_member(in, value, limit_fields, ARRAY_LEN(limit_fields));
+}
+
+/* Seconds, of CPU and wall time alike. */
+static int read_timeout(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    const cJSON *limits = fields_member(in->object, "limits");
+    if (cJSON_IsObject(limits) && (fields_member(limits, "cpuTimeMs") || fields_member(limits, "wallTimeMs")))
+        return refuse_value(in, value, "must not be given together with limits.cpuTimeMs or limits.wallTimeMs");
+    double seconds = 0;
+    double most =
+        (double)(r->rules->most.cpu_ms < r->rules->most.wall_ms ? r->rules->most.cpu_ms : r->rules->most.wall_ms);
+    int result = fields_number(in, value, TIME_LEAST_MS / 1000.0, most / 1000.0, &seconds);
+    if (result == 0)
+        r->s->limits.cpu_ms = r->s->limits.wall_ms = (int64_t)(seconds * 1000 + 0.5);
+    return result;
+}
+
+/* ---- the program's arguments, the compiler's flags ----------------------------------------------------------------
+ */
+
+static const char *arg_fault(const char *arg)
+{
+    return strlen(arg) > ARG_BYTES_MAX ? "must have at most 4096 bytes" : NULL;
+}
+
+static int read_args(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    int result = fields_strings(in, value, ARGS_MAX, arg_fault, &r->s->args, &r->s->arg_count);
+    size_t total = 0;
+    for (size_t i = 0; result == 0 && i < r->s->arg_count; i++)
+        total += strlen(r->s->args[i]) + 1;
+    return result < 0 || total <= ARGS_BYTES_MAX ? result : refuse_value(in, value, "must have at most 32768 bytes");
+}
+
+/* Flags that neither name files nor change what the compiler runs. It works in the box anyway; this keeps a job's
+ * outcome from depending on the box's inside. What follows a prefix has letters, digits and "+-_.=" only, so no path,
+ * no response file, and no list handed on to another tool (-Wl,…) passes. */
+static const char *flag_fault(const char *flag)
+{
+    static const char *const whole[] = {"-ansi", "-lm", "-lpthread", "-pedantic", "-pthread", "-s", "-static", "-w"};
+    static const char *const prefixes[] = {"-D", "-O", "-U", "-W", "-Xlint", "-f", "-g", "-m", "-pedantic-", "-std="};
+    static const char *const refused[] = {"-fdump", "-fplugin", "-fprofile"};
+    static const char fault[] = "is not an allowed flag: -D -O -U -W -f -g -m -std= -Xlint followed by letters, "
+                                "digits and +-_.=, or -ansi -lm -lpthread -pedantic -pthread -s -static -w";
+    size_t plain = strspn(flag, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-_.=");
+    if (flag[plain] || strlen(flag) > FLAG_BYTES_MAX)
+        return fault;
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++)
+        if (strcmp(flag, whole[i]) == 0)
+            return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (strncmp(flag, refused[i], strlen(refused[i])) == 0)
+            return fault;
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (strncmp(flag, prefixes[i], strlen(prefixes[i])) == 0)
+            return NULL;
+    return fault;
+}
+
+static int read_compile_flags(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    int result = fields_strings(in, value, FLAGS_MAX, flag_fault, &r->s->compile_flags, &r->s->compile_flag_count);
+    if (result == 0 && r->s->compile_flag_count > 0 && !r->lang->compiled)
+        return refuse_value(in, value, "cannot be given: the language is not compiled");
+    return result;
+}
+
+/* ---- the rest -----------------------------------------------------------------------------------------------------
+ */
+
+static int read_compare(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    static const char fault[] = "must be \"trim\", \"exact\", \"tokens\" or \"float:EPSILON\" with an epsilon above 0 "
+                                "and up to 1, such as float:1e-6";
+    if (!cJSON_IsString(value))
+        return refuse_value(in, value, fault);
+    const char *text = value->valuestring;
+    for (int kind = COMPARE_TRIM; kind <= COMPARE_TOKENS; kind++)
+        if (strcmp(text, compare_name((enum compare_kind)kind)) == 0) {
+            r->s->compare = (enum compare_kind)kind;
+            return 0;
+        }
+    if (strncmp(text, "float:", 6) != 0 || text[6 + strspn(text + 6, "0123456789.eE+-")])
+        return refuse_value(in, value, fault);
+    char *end;
+    double epsilon = strtod(text + 6, &end);
+    if (end == text + 6 || *end || !(epsilon > 0 && epsilon <= 1))
+        return refuse_value(in, value, fault);
+    r->s->compare = COMPARE_FLOAT;
+    r->s->compare_epsilon = epsilon;
+    return 0;
+}
+
+static int read_metadata(struct fields *in, const cJSON *value)
+{
+    struct reader *r = reader_of(in);
+    if (cJSON_IsNull(value))
+        return 0;
+    if (!cJSON_IsObject(value))
+        return refuse_value(in, value, "must be an object or null");
+    r->s->metadata = cJSON_PrintUnformatted(value);
+    if (!r->s->metadata || strlen(r->s->metadata) > METADATA_MAX)
+        return refuse_value(in, value, "must have at most 8192 bytes as JSON");
+    return 0;
+}
+
+static int read_callback_url(struct fields *in, const cJSON *value)
+{
+    return refuse_value(in, value, "is not supported by this release");
+}
+
+static int read_priority(struct fields *in, const cJSON *value)
+{
+    return fields_bool(in, value, &reader_of(in)->s->priority);
+}
+
+static int read_stop_on_failure(struct fields *in, const cJSON *value)
+{
+    return fields_bool(in, value, &reader_of(in)->s->stop_on_failure);
+}
+
+static int read_user_id(struct fields *in, const cJSON *value)
+{
+    return fields_label(in, value, USER_ID_MAX, &reader_of(in)->s->user_id);
+}
+
+/* Found before all others: they need it. */
+static int read_nothing(struct fields *in, const cJSON *value)
+{
+    (void)in;
+    (void)value;
+    return 0;
+}
+
+static const struct field top_fields[] = {
+    {"args", read_args},
+    {"callbackUrl", read_callback_url},
+    {"code", read_code},
+    {"compare", read_compare},
+    {"compileFlags", read_compile_flags},
+    {"encoding", fields_encoding},
+    {"files", read_files},
+    {"input", read_input},
+    {"inputEncoding", fields_encoding},
+    {"language", read_nothing},
+    {"limits", read_limits},
+    {"metadata", read_metadata},
+    {"priority", read_priority},
+    {"stdin", read_input},
+    {"stopOnFailure", read_stop_on_failure},
+    {"testCases", read_tests},
+    {"timeout", read_timeout},
+    {"userId", read_user_id},
+};
+
+static int find_language(struct reader *r, const cJSON *root)
+{
+    const cJSON *value = fields_member(root, "language");
+    if (!value)
+        return fields_refuse(&r->in, "language", "is required");
+    r->lang = cJSON_IsString(value) ? lang_find(r->rules->langs, value->valuestring) : NULL;
+    if (r->lang) {
+        r->s->language = xstrdup(r->lang->name);
+        return 0;
+    }
+    char what[224] = "must be one of";
+    size_t used = strlen(what);
+    for (size_t i = 0; i < r->rules->langs->count && used < sizeof what; i++)
+        used +=
+            (size_t)snprintf(what + used, sizeof what - used, "%s %s", i ? "," : "", r->rules->langs->langs[i].name);
+    return fields_refuse(&r->in, "language", what);
+}
+
+/* What no single field can tell: what is missing, sizes of all together, defaults. */
+static int complete(struct reader *r, const cJSON *root)
+{
+    struct submission *s = r->s;
+    if (s->file_count == 0)
+        return fields_refuse(&r->in, "code", "or files is required");
+    if (!s->files[0].name)
+        s->files[0].name = xstrdup(r->lang->source_file);
+    size_t total = 0;
+    for (size_t i = 0; i < s->file_count; i++)
+        total += s->files[i].content.len;
+    if (total > (size_t)r->rules->max_code_bytes) {
+        char what[80];
+        snprintf(what, sizeof what, "must have at most %lld bytes", (long long)r->rules->max_code_bytes);
+        return fields_refuse(&r->in, fields_member(root, "code") ? "code" : "files", what);
+    }
+    if (fields_member(root, "encoding") && !fields_member(root, "code"))
+        return fields_refuse(&r->in, "encoding", "is for code: a file has its own");
+    if (fields_member(root, "inputEncoding") && !s->single_input)
+        return fields_refuse(&r->in, "inputEncoding", "is for input: a test case has its own");
+    if (s->test_count == 0) {
+        s->single_input = true;
+        s->test_count = 1;
+        s->tests = xcalloc(1, sizeof *s->tests);
+    }
+    return 0;
+}
+
+int submission_parse(const char *text, size_t len, const struct submission_rules *rules, struct submission *ret_s,
+                     struct err *err)
+{
+    struct err unused;
+    struct submission s = {0};
+    struct reader r = {.rules = rules, .s = &s, .in.err = err ? err : &unused};
+    cJSON *root;
+    int result = json_parse(text, len, &root, r.in.err);
+    if (result < 0)
+        return result;
+    if (!cJSON_IsObject(root))
+        result = err_set(r.in.err, EINVAL, "the body must be a JSON object");
+    if (result == 0)
+        result = find_language(&r, root);
+    if (result == 0)
+        result = fields_read_object(&r.in, root, top_fields, ARRAY_LEN(top_fields));
+    if (result == 0)
+        result = complete(&r, root);
+    cJSON_Delete(root);
+    if (result < 0)
+        submission_finish(&s);
+    else
+        *ret_s = s;
+    return result;
+}

@@ -1,0 +1,3 @@
+import sys
+while True:
+    print('line', file=sys.stderr)

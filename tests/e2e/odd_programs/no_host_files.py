@@ -1,0 +1,3 @@
+import os
+
+print([path for path in ("/etc/passwd", "/etc/shadow", "/root", "/home", "/var", "/run", "/srv") if os.path.exists(path)])

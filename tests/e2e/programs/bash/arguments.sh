@@ -1,0 +1,4 @@
+echo $#
+for argument; do
+    echo "[$argument]"
+done

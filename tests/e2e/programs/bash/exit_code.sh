@@ -1,0 +1,3 @@
+echo before
+echo giving up >&2
+exit 42

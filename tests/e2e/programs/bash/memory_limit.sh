@@ -1,0 +1,4 @@
+held=x
+while :; do
+    held+=$held
+done

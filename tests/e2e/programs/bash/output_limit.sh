@@ -1,0 +1,3 @@
+for ((n = 0; ; n++)); do
+    echo line $n
+done

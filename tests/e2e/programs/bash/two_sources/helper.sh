@@ -1,0 +1,3 @@
+twice_plus_two() {
+    echo $((2 * $1 + 2))
+}

@@ -1,0 +1,4 @@
+. ./helper.sh
+
+read -r n
+twice_plus_two "$n"

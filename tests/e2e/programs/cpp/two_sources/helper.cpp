@@ -1,0 +1,6 @@
+#include "helper.hpp"
+
+int twice_plus_two(int n)
+{
+    return 2 * n + 2;
+}

@@ -1,0 +1,1 @@
+int twice_plus_two(int n);

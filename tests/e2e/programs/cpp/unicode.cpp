@@ -1,0 +1,9 @@
+#include <iostream>
+#include <string>
+
+int main()
+{
+    std::string line;
+    std::getline(std::cin, line);
+    std::cout << "Grüße → " << line << " ✓\n";
+}

@@ -1,0 +1,9 @@
+package main
+
+import "fmt"
+
+func main() {
+	for n := 0; ; n++ {
+		fmt.Println("line", n)
+	}
+}

@@ -1,0 +1,3 @@
+console.log("before");
+console.error("giving up");
+process.exit(42);

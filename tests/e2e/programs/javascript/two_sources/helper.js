@@ -1,0 +1,1 @@
+exports.twicePlusTwo = (n) => 2 * n + 2;

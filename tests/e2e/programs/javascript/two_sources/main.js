@@ -1,0 +1,3 @@
+const { twicePlusTwo } = require("./helper");
+
+console.log(twicePlusTwo(Number(require("fs").readFileSync(0, "utf8"))));

@@ -1,0 +1,2 @@
+<?php
+echo (int)fgets(STDIN) * 2, "\n";

@@ -1,0 +1,4 @@
+<?php
+echo "before\n";
+fwrite(STDERR, "giving up\n");
+exit(42);

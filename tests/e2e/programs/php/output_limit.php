@@ -1,0 +1,4 @@
+<?php
+for ($n = 0; ; $n++) {
+    echo "line $n\n";
+}

@@ -1,0 +1,2 @@
+<?php
+echo 'Grüße → ', rtrim((string)fgets(STDIN), "\n"), " ✓\n";

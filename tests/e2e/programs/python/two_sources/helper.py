@@ -1,0 +1,2 @@
+def twice_plus_two(n):
+    return 2 * n + 2

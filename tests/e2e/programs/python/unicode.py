@@ -1,0 +1,3 @@
+import sys
+
+print("Grüße →", sys.stdin.readline().rstrip("\n"), "✓")

@@ -1,0 +1,2 @@
+puts ARGV.size
+ARGV.each { |argument| puts "[#{argument}]" }

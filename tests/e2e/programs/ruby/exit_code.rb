@@ -1,0 +1,3 @@
+puts "before"
+warn "giving up"
+exit 42

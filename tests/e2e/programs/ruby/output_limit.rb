@@ -1,0 +1,5 @@
+n = 0
+loop do
+  puts "line #{n}"
+  n += 1
+end

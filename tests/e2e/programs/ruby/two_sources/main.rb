@@ -1,0 +1,3 @@
+require_relative "helper"
+
+puts twice_plus_two(gets.to_i)

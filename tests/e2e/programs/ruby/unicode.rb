@@ -1,0 +1,1 @@
+puts "Grüße → #{gets.to_s.chomp} ✓"

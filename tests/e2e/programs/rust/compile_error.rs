@@ -1,0 +1,3 @@
+fn main() {
+    println!("{}", n * 2);
+}

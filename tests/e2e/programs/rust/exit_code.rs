@@ -1,0 +1,5 @@
+fn main() {
+    println!("before");
+    eprintln!("giving up");
+    std::process::exit(42);
+}

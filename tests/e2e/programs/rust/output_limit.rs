@@ -1,0 +1,5 @@
+fn main() {
+    for n in 0.. {
+        println!("line {n}");
+    }
+}

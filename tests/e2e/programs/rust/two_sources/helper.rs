@@ -1,0 +1,3 @@
+pub fn twice_plus_two(n: i64) -> i64 {
+    2 * n + 2
+}

@@ -1,0 +1,3 @@
+const args: string[] = process.argv.slice(2);
+console.log(args.length);
+for (const arg of args) console.log(`[${arg}]`);

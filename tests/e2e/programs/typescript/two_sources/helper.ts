@@ -1,0 +1,3 @@
+export function twicePlusTwo(n: number): number {
+  return 2 * n + 2;
+}

@@ -1,0 +1,4 @@
+import { readFileSync } from "fs";
+import { twicePlusTwo } from "./helper";
+
+console.log(twicePlusTwo(Number(readFileSync(0, "utf8"))));

@@ -1,0 +1,195 @@
+"""What users expect of each language beside the matrix of programs: programs/<language>/behaviour.<suffix> does what the
+first letter of its input says, and `behaviour` in language.json holds what differs from DEFAULTS:
+
+    comment    how a line of source becomes a comment
+    recursion  how deep a plain recursion gets by default
+    endless    the verdict of a recursion without end
+    threads    how many threads (or processes, where a language has no threads) run at once
+    floats     what 0.1 + 0.2, two thirds with two digits, and 1e21 look like
+    place      the epoch in local time, its zone, and how many characters of four Unicode ones there are
+    bom, crlf  the verdict, and evidence, of a source in that form
+    managed    a runtime that takes memory from the system as it sees fit"""
+
+import re
+
+import pytest
+
+from evidence import check_evidence
+from programs import matrix
+
+KIB = 1024
+LANGUAGES = matrix.languages()
+DEFAULTS = {"comment": "//", "recursion": 50000, "endless": "runtime_error", "threads": 64,
+            "place": "1970-01-01 00:00 UTC 4", "bom": {}, "crlf": {}, "managed": False}
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+
+
+def traits(language):
+    return {**DEFAULTS, **matrix.language(language)["behaviour"]}
+
+
+def source(language, program):
+    return (matrix.HERE / language / (program + matrix.language(language)["suffix"])).read_text()
+
+
+def behave(client, language, cases, **more):
+    """The test cases of the result, for (input, expected) of behaviour.*"""
+    tests = [{"input": given, "expected": expected} for given, expected in cases]
+    job = client.run({"language": language, "code": source(language, "behaviour"), "testCases": tests, **more})
+    assert job.get("testCases"), job
+    return job["testCases"]
+
+
+@every_language
+def test_behaviour(client, language):
+    of = traits(language)
+    numbers = "1 2\n3 -7\n40\n"
+    cases = {
+        "lines": (f"l{numbers}", "39"),
+        "all at once": (f"a{numbers}", "39"),
+        "scanned": (f"s{numbers}", "39"),
+        "byte by byte": (f"b{numbers}", "39"),
+        "floats": ("d", of["floats"]),
+        "zone and locale": ("p", of["place"]),
+        "recursion": (f"r{of['recursion']}\n", str(of["recursion"])),
+        "100 MB, freed, three times": ("f100\n", "100"),
+        "threads": (f"w{of['threads']}\n", str(sum(range(of["threads"])))),
+    }
+    runs = dict(zip(cases, behave(client, language, cases.values())))
+    wrong = {name: run for name, run in runs.items() if run["verdict"] != "accepted"}
+    assert not wrong, wrong
+    assert 100 * KIB <= runs["100 MB, freed, three times"]["memoryKb"], runs["100 MB, freed, three times"]
+
+
+@every_language
+def test_endless_recursion(client, language):
+    (run,) = behave(client, language, [("r1000000000\n", "")], limits={"cpuTimeMs": 3000, "memoryMb": 128})
+    assert run["verdict"] == traits(language)["endless"], run
+
+
+def tolerance(language, megabytes):
+    """In KB: 5 % or 1 MB; a runtime that manages its memory 10 % or 16 MB."""
+    share, least = (0.10, 16 * KIB) if traits(language)["managed"] else (0.05, KIB)
+    return max(megabytes * KIB * share, least)
+
+
+@every_language
+def test_memory_is_what_was_touched(client, language):
+    sizes = [0, 10, 50, 100, 200]
+    runs = behave(client, language, [(f"t{size}\n", str(size)) for size in sizes], limits={"memoryMb": 512})
+    assert [run["verdict"] for run in runs] == ["accepted"] * len(sizes), runs
+    nothing = runs[0]["memoryKb"]
+    off = {size: run["memoryKb"] - nothing - size * KIB for size, run in zip(sizes, runs)}
+    assert all(abs(by) <= tolerance(language, size) for size, by in off.items()), (nothing, off)
+
+
+@every_language
+def test_first_and_hundredth_run_agree(client, language):
+    runs = behave(client, language, [("t2\n", "2")] * 100)
+    assert [run["verdict"] for run in runs] == ["accepted"] * 100
+    peaks = [run["memoryKb"] for run in runs]
+    assert abs(peaks[0] - peaks[99]) <= tolerance(language, 2), peaks
+
+
+@every_language
+@pytest.mark.parametrize("form", ["bom", "crlf"])
+def test_form_of_source(client, language, form):
+    code = source(language, "accepted")
+    code = "\ufeff" + code if form == "bom" else code.replace("\n", "\r\n")
+    job = client.run({"language": language, "code": code, "testCases": [{"input": "5", "expected": "10"}]})
+    wanted = {"verdict": "accepted", **traits(language)[form]}
+    assert job["verdict"] == wanted.pop("verdict"), job
+    check_evidence(job["testCases"][0], wanted)
+
+
+def test_source_of_200_kb(make_service):
+    """Of every language, at once."""
+    client = make_service(languages=LANGUAGES, slots=1, max_code_bytes=300_000).client
+    jobs = {}
+    for language in LANGUAGES:
+        filler = f"{traits(language)['comment']} {'filler ' * 10}\n"
+        code = source(language, "accepted") + filler * (200_000 // len(filler))
+        jobs[language] = client.submit({"language": language, "code": code,
+                                        "testCases": [{"input": "5", "expected": "10"}]})
+    verdicts = {language: client.finish(job)["verdict"] for language, job in jobs.items()}
+    assert verdicts == dict.fromkeys(LANGUAGES, "accepted")
+
+
+def test_languages_that_are_offered(client):
+    offered = {entry["name"]: entry for entry in client.get("/languages").json()["languages"]}
+    assert sorted(offered) == LANGUAGES
+    for name, entry in offered.items():
+        assert re.search(r"\d+\.\d+", entry["version"]), entry
+        assert entry["displayName"] and entry["description"] and entry["limits"]["default"]["memoryMb"] >= 256, entry
+        job = client.run({"language": name, "code": entry["example"], "input": ""})
+        assert (job["verdict"], job["output"]) == ("accepted", "Hello, World!"), job
+
+
+# language, files (the entry first), what they print
+LAYOUTS = {
+    "java: a public class of any name, in a package": ("java", {
+        "solution.java": "package a.b;\n\nimport c.Twice;\n\npublic class Answer {\n    public static void main(String... args) {\n"
+                         "        System.out.println(Twice.of(21) + \" \" + Answer.class.getName());\n    }\n}\n",
+        "x/y.java": "package c;\n\npublic class Twice {\n    public static int of(int n) {\n        return 2 * n;\n    }\n}\n",
+    }, "42 a.b.Answer"),
+    "java: the first class with a main method": ("java", {
+        "Main.java": "class Helper {\n    static int n = 42;\n}\n\ninterface Unused {}\n\nclass Start {\n"
+                     "    public static void main(String[] args) {\n        System.out.println(Helper.n);\n    }\n}\n",
+    }, "42"),
+    "java: memory that ends can be survived": ("java", {
+        "Main.java": "public class Main {\n    public static void main(String[] args) {\n        try {\n"
+                     "            System.out.println(new long[1 << 28].length);\n        } catch (OutOfMemoryError e) {\n"
+                     "            System.err.println(e);\n            System.out.println(42);\n        }\n    }\n}\n",
+    }, "42"),
+    "go: folders, without a go.mod": ("go", {
+        "main.go": 'package main\n\nimport (\n\t"fmt"\n\t"main/twice"\n)\n\nfunc main() {\n\tfmt.Println(twice.Of(21))\n}\n',
+        "twice/twice.go": "package twice\n\n// Of is generic.\nfunc Of[T int | float64](n T) T {\n\treturn 2 * n\n}\n",
+    }, "42"),
+    "go: a module of its own": ("go", {
+        "cmd/app/main.go": 'package main\n\nimport (\n\t"example.org/x/twice"\n\t"net/http"\n)\n\n'
+                           "func main() {\n\tprintln(http.StatusOK)\n\tprint2(twice.Of(21))\n}\n",
+        "cmd/app/print.go": 'package main\n\nimport "fmt"\n\nfunc print2(n int) {\n\tfmt.Println(n)\n}\n',
+        "go.mod": "module example.org/x\n\ngo 1.18\n",
+        "twice/twice.go": "package twice\n\nfunc Of(n int) int {\n\treturn 2 * n\n}\n",
+    }, "42"),
+    "javascript: modules": ("javascript", {
+        "main.mjs": 'import { twice } from "./lib/twice.mjs";\n\nconsole.log(await Promise.resolve(twice(21)));\n',
+        "lib/twice.mjs": "export const twice = (n) => 2 * n;\n",
+    }, "42"),
+    "typescript: folders": ("typescript", {
+        "src/app.ts": 'import twice from "./lib/twice";\nimport * as path from "node:path";\n\n'
+                      'console.log(twice(21) + path.sep);\n',
+        "src/lib/twice.ts": "export default function twice<T extends number>(n: T): number {\n  return 2 * n;\n}\n",
+    }, "42/"),
+    "rust: modules in folders": ("rust", {
+        "main.rs": 'mod lib;\n\nfn main() {\n    println!("{}", lib::twice::of(21));\n}\n',
+        "lib/mod.rs": "pub mod twice;\n",
+        "lib/twice.rs": "pub fn of(n: i32) -> i32 {\n    2 * n\n}\n",
+    }, "42"),
+    "ruby: folders and the standard library": ("ruby", {
+        "main.rb": 'require "json"\nrequire "set"\nrequire_relative "lib/twice"\n\nputs JSON.parse("[21]").map { twice(_1) }\n',
+        "lib/twice.rb": "def twice(n) = 2 * n\n",
+    }, "42"),
+    "php: folders and extensions": ("php", {
+        "main.php": "<?php\nrequire __DIR__ . '/lib/twice.php';\necho json_encode(Lib\\twice(21)), ctype_digit('1') ? '' : '?';\n",
+        "lib/twice.php": "<?php\nnamespace Lib;\nfunction twice(int $n): int { return 2 * $n; }\n",
+    }, "42"),
+    "bash: the usual tools": ("bash", {
+        "main.sh": "printf '%s\\n' 40 2 | sort -n | awk '{ sum += $1 } END { print sum }' | sed s/^/=/ | grep -o '[0-9]*'\n",
+    }, "42"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layout(client, name):
+    language, files, printed = LAYOUTS[name]
+    sent = [{"name": file, "content": content} for file, content in files.items()]
+    job = client.run({"language": language, "files": sent, "testCases": [{"input": "", "expected": printed}]})
+    assert job["verdict"] == "accepted", job
+
+
+def test_go_fetches_nothing(client):
+    code = 'package main\n\nimport "rsc.io/quote"\n\nfunc main() {\n\tprintln(quote.Hello())\n}\n'
+    job = client.run({"language": "go", "code": code, "input": ""})
+    assert job["verdict"] == "compile_error" and "rsc.io/quote" in job["error"], job

@@ -1,0 +1,128 @@
+"""The contract's text against the code, and what only a raw connection can show."""
+import re
+
+import pytest
+import redis
+from conftest import ROOT, SCRIPTS, acl_line, connect, script_names
+
+BASE = "sentinel:{p}"
+
+
+def test_every_script_is_in_the_contract():
+    table = re.search(r"^\| script \|.*?\n\n", (ROOT / "docs" / "PROTOCOL.md").read_text(), re.M | re.S).group()
+    documented = re.findall(r"^\| ([a-z]+) \|", table, re.M)[1:]  # the first is the table's head
+    assert sorted(documented) == script_names()
+
+
+def test_acl_line_is_the_least():
+    granted = {word[1:].upper() for word in acl_line().split() if word.startswith("+")}
+    lua = "".join(path.read_text() for path in SCRIPTS.glob("*.lua"))
+    called = set(re.findall(r"redis\.call\('([A-Z]+)'", lua)) | set(re.findall(r"queue\(\w+, \w+, '([A-Z]+)'\)", lua))
+    sources = "".join(path.read_text() for path in (ROOT / "common").glob("*.c"))
+    sent = {"BLPOP", "EVALSHA", "HMGET", "INFO", "SUBSCRIBE"}
+    assert all(f'"{command}"' in sources for command in sent | {"SETNAME", "LOAD"})
+    assert granted == called | sent | {"CLIENT|SETNAME", "SCRIPT|LOAD"}
+
+
+def test_user_is_confined(socket, admin):
+    user = connect(socket, username="sentinel", password="secret")
+    for command in (["GET", "other:key"], ["KEYS", "*"], ["CONFIG", "GET", "*"], ["FLUSHALL"], ["PUBLISH", "other", "x"]):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            user.execute_command(*command)
+
+
+def enqueue(run, job_id, *, owner="", key="", body="", cap=0):
+    return run("enqueue", BASE, job_id, owner, "{}", 1, 1, 0, cap, 10**6, 10**6, key, body)
+
+
+def test_owner_and_key_do_not_run_together(run, admin):
+    assert enqueue(run, "p-1", owner="a", key="bc", body="1")[0] == "enqueued"
+    assert enqueue(run, "p-2", owner="ab", key="c", body="2")[0] == "enqueued"
+    assert enqueue(run, "p-3", owner="ab", key="c", body="2")[:2] == ["repeated", "p-2"]
+
+
+def test_retry_after_follows_the_measured_rate(run, admin):
+    for i in range(100):
+        enqueue(run, f"p-{i}")
+    seconds, _ = admin.time()
+    served = 600
+    admin.set(f"{BASE}:stats:minute:{seconds // 60 - 1}", served)
+    outcome, _, _, retry_after = enqueue(run, "p-x", cap=100)
+    # a tenth of 100 jobs, at 600 in between two and three minutes
+    assert outcome == "full" and 2 <= retry_after <= 3
+
+
+def test_one_claim_is_bounded(run, admin):
+    for i in range(1500):
+        enqueue(run, f"p-{i}")
+        run("cancel", BASE, f"p-{i}", 1, "")
+    enqueue(run, "p-last")
+    claim = lambda: run("claim", BASE, "e", "t", 1000, 1)
+    assert claim() == "again"
+    assert claim()[0] == "p-last"
+
+
+def test_forgotten_hash_of_a_stub(run, admin):
+    """A cancelled job's hash may end before its id comes to the head."""
+    enqueue(run, "p-1")
+    run("cancel", BASE, "p-1", 1, "")
+    enqueue(run, "p-2")
+    admin.delete(f"{BASE}:job:p-1")
+    load = lambda: run("load", ["sentinel:executors", BASE], 6000)[1][0][0]
+    assert load() == 1
+    assert run("claim", BASE, "e", "t", 1000, 1)[0] == "p-2"
+    assert load() == 0 and run("claim", BASE, "e", "t", 1000, 1) is None
+
+
+def test_lease_of_a_job_that_is_gone(run, admin):
+    admin.zadd(f"{BASE}:lease", {"p-gone": 1})
+    assert run("reap", BASE, 0, 3) == [0, 0, 0, 0]
+    assert not admin.exists(f"{BASE}:lease")
+    assert run("renew", BASE, 1000, "p-gone", "t") == ["lost"]
+    assert not admin.exists(f"{BASE}:lease")
+
+
+def give_up(run, job_id):
+    enqueue(run, job_id, owner="alice")
+    run("claim", BASE, "e", "t", 1000, 1)
+    assert run("requeue", BASE, job_id, "t", 1, 1, "the box broke") == "failed"
+
+
+def test_dead_jobs_are_listed_and_retried(run, admin):
+    give_up(run, "p-1")
+    give_up(run, "p-2")
+    rows = run("dead", BASE)
+    assert [row[:4] for row in rows] == [[i, "alice", "given up after 1 attempts: the box broke", "1"] for i in ("p-1", "p-2")]
+    enqueue(run, "p-3")
+    assert run("retry", BASE, "p-1") == "queued" and run("retry", BASE, "p-1") == "none"
+    assert [row[0] for row in run("dead", BASE)] == ["p-2"]
+    stored = admin.hgetall(f"{BASE}:job:p-1")
+    assert (stored["state"], stored["attempts"]) == ("queued", "0") and not {"reason", "finished", "token"} & set(stored)
+    assert admin.pttl(f"{BASE}:job:p-1") > 10**6, "it has a queued job's expiry again"
+    assert run("claim", BASE, "e", "t2", 1000, 1)[0] == "p-3", "it went to the end"
+    assert run("claim", BASE, "e", "t3", 1000, 1)[:4] == ["p-1", "alice", "{}", 1]
+    assert run("complete", BASE, "p-1", "t", "completed", "", "late", "") == "lost"
+    assert run("complete", BASE, "p-1", "t3", "completed", "", "right", "") == "kept"
+    assert admin.hget(f"{BASE}:stats", "retried") == "1"
+
+
+def test_what_cannot_be_retried(run, admin):
+    give_up(run, "p-1")
+    admin.delete(f"{BASE}:job:p-1")
+    enqueue(run, "p-2")
+    assert run("dead", BASE) == []
+    assert [run("retry", BASE, job_id) for job_id in ("p-1", "p-2", "p-x")] == ["none"] * 3
+    assert not admin.exists(f"{BASE}:dead"), "what has ended is forgotten"
+
+
+def test_each_row_of_what_is_killed_names_its_test():
+    text = (ROOT / "docs" / "PROTOCOL.md").read_text()
+    rows = re.search(r"^\| what \| when \|.*?\n\n", text, re.M | re.S).group().strip().splitlines()[2:]
+    for row in rows:
+        named = re.findall(r"`((?:\w+/\w+\.(?:py|c)|…)(?:::\w+)?)`", row)
+        assert named, row
+        for name in named:
+            path, _, function = name.partition("::")
+            last = path if path != "…" else last
+            source = (ROOT / "tests" / last).read_text()
+            assert not function or f" {function}(" in source, name

@@ -1,0 +1,628 @@
+"""sentinel-box through its protocol: every cause with its evidence, the protocol's edges, the life of its processes."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+import box as wire
+from box import COMPILE, MB, SCALE, Box, Limits, memfd, pack_request, wait_until
+from conftest import children, start
+
+PYTHON = "/usr/bin/python3"
+
+
+def ended(reply, cause="self", exit_code=None, signal_number=0):
+    assert (reply.status, reply.cause) == ("ok", cause), reply
+    if exit_code is not None:
+        assert (reply.exit_code, reply.signal) == (exit_code, signal_number), reply
+    return reply
+
+
+# ---- what a program is given ----
+
+def test_exit_codes(box):
+    for code in (0, 1, 42, 255):
+        ended(box.run_probe("exit", str(code)), exit_code=code)
+
+
+def test_signals(box):
+    for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGTERM, signal.SIGKILL):
+        reply = ended(box.run_probe("raise", str(int(number))))
+        assert (reply.exit_code, reply.signal) == (-1, number)
+
+
+def test_stdin(box):
+    data = os.urandom(MB)
+    reply = ended(box.run_probe("cat", stdin=data, limits=Limits(output=2 * MB)), exit_code=0)
+    assert reply.stdout == data
+    assert reply.stdout_total == MB
+
+
+def test_stdin_from_null_and_unread(box):
+    assert ended(box.run_probe("cat", stdin=None), exit_code=0).stdout == b""
+    ended(box.run_probe("exit", "0", stdin=b"x" * MB), exit_code=0)
+
+
+def test_arguments_and_environment(box):
+    words = ["", "a b", "ü\n", "-", "x" * 10000]
+    assert ended(box.run_probe("echo", *words)).stdout.decode() == "".join(w + "\n" for w in words)
+    reply = ended(box.run_probe("env", env={"A": "1", "B": "two words", "EMPTY": ""}))
+    assert reply.stdout == b"A=1\nB=two words\nEMPTY=\n"
+    assert ended(box.run_probe("env", env={})).stdout == b""
+
+
+def test_streams_are_apart(box):
+    assert ended(box.run_probe("print", "1", "5")).stdout == b"zzzzz"
+    reply = ended(box.run_probe("print", "2", "7"))
+    assert (reply.stdout, reply.stderr, reply.stderr_total) == (b"", b"z" * 7, 7)
+
+
+def test_starting_state(box):
+    assert ended(box.run_probe("signals")).stdout == b"0\n"
+    assert ended(box.run_probe("fds")).stdout == b"0\n"
+    lines = ended(box.run_probe("limits")).stdout.decode().splitlines()
+    assert lines == ["core 1", "files 1024", "uid 1000 1000", "privileges 1", "session 1"]
+
+
+def test_files(box):
+    files = [("a/b/c.txt", b"deep", 0), ("run.sh", b"#!/bin/sh\ncat a/b/c.txt; ls -l run.sh", 1)]
+    reply = ended(box.run(["./run.sh"], files=files), exit_code=0)
+    assert reply.stdout.startswith(b"deep-r-xr-xr-x")
+    made = "echo x > new && mkdir a/new && echo y > a/b/new && cat new a/b/new"
+    assert ended(box.run(["/bin/sh", "-c", made], files=files)).stdout == b"x\ny\n"
+
+
+def test_sources_cannot_be_replaced(box):
+    """45: writes to, removes and renames its own source."""
+    if box.tier != "A":
+        verbs = "echo x > main.txt"  # with one id for launcher and program, only the mode stands
+    else:
+        verbs = "echo x > main.txt; rm -f main.txt; mv main.txt other; chmod 777 main.txt; ln -f /bin/sh main.txt"
+    reply = box.run(["/bin/sh", "-c", f"{verbs}; cat main.txt"], files=[("main.txt", b"mine", 0)])
+    assert reply.stdout == b"mine"
+
+
+def test_renames_between_directories(box):
+    """mv would hide it: it copies where a rename is refused."""
+    code = "import os; os.mkdir('a'); os.mkdir('b'); open('a/x', 'w'); os.rename('a/x', 'b/x'); os.link('b/x', 'a/y')"
+    ended(box.run([PYTHON, "-c", code]), exit_code=0)
+
+
+def test_collected_bundle_is_a_bundle(box):
+    """gcc in the box; the reply's descriptor is the next request's bundle as it is."""
+    source = b'#include <stdio.h>\nint main(void) { puts("hello"); }'
+    compiled = ended(box.run(["/usr/bin/gcc", "-O1", "-o", "program", "main.c"], files=[("main.c", source, 0)],
+                             profile=COMPILE, collect=["program"], collect_max=16 * MB,
+                             limits=Limits(memory=512 * MB, cpu=20, wall=60)), exit_code=0)
+    data, executable = compiled.files["program"]
+    assert executable
+    reply = box.run(["./program"], files=[("program", data, 1)], bundle_fd=compiled.bundle)
+    os.close(compiled.bundle)
+    assert ended(reply, exit_code=0).stdout == b"hello\n"
+
+
+def test_collect_a_directory(box):
+    script = "mkdir -p out/sub && echo 1 > out/a && echo 22 > out/sub/b && ln -s /etc/passwd out/link && echo no > not"
+    reply = ended(box.run(["/bin/sh", "-c", script], collect=["out/", "absent", "absent/"], collect_max=MB))
+    os.close(reply.bundle)
+    assert reply.files == {"out/a": (b"1\n", False), "out/sub/b": (b"22\n", False)}
+
+
+def test_nothing_is_collected_from_a_failure(box):
+    reply = ended(box.run(["/bin/sh", "-c", "echo 1 > a; exit 3"], collect=["a"], collect_max=MB), exit_code=3)
+    assert (reply.files, reply.bundle) == ({}, -1)
+
+
+def test_python(box):
+    script = ("import json, threading, subprocess, random, asyncio\n"
+              "t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()\n"
+              "print(subprocess.run(['/bin/echo', 'child'], capture_output=True).stdout)\n"
+              "async def f(): return 7\nprint(asyncio.run(f()))")
+    reply = ended(box.run([PYTHON, "main.py"], files=[("main.py", script.encode(), 0)], limits=Limits(memory=256 * MB)),
+                  exit_code=0)
+    assert reply.stdout == b"thread\nb'child\\n'\n7\n"
+
+
+def test_cpp(box):
+    source = b"#include <iostream>\n#include <thread>\nint main(){std::thread t([]{std::cout<<1;});t.join();}"
+    limits = Limits(memory=768 * MB, cpu=60, wall=120)
+    reply = ended(box.run(["/usr/bin/g++", "-pthread", "-o", "p", "main.cpp"], files=[("main.cpp", source, 0)],
+                          profile=COMPILE, collect=["p"], collect_max=16 * MB, limits=limits), exit_code=0)
+    os.close(reply.bundle)
+    assert ended(box.run(["./p"], files=[("p", *reply.files["p"])]), exit_code=0).stdout == b"1"
+
+
+# ---- the end of a run, and its evidence ----
+
+def test_cpu_limit(box):
+    """1."""
+    reply = ended(box.run_probe("spin", limits=Limits(cpu=0.3, wall=10)), "cpu", -1, signal.SIGKILL)
+    limit = wire.scaled_us(0.3)
+    slack_us = 20_000 if box.tier == "A" else 60_000
+    assert limit < reply.cpu_us < limit + slack_us * SCALE
+
+
+def test_cpu_limit_of_stubborn_program(box):
+    """4."""
+    reply = ended(box.run_probe("stubborn", limits=Limits(cpu=0.2, wall=10)), "cpu")
+    assert reply.cpu_us > wire.scaled_us(0.2)
+
+
+def test_cpu_used_is_told(box):
+    reply = ended(box.run_probe("burn", str(int(200 * SCALE))), exit_code=0)
+    assert 0.95 * wire.scaled_us(0.2) < reply.cpu_us < 1.5 * wire.scaled_us(0.2)
+    assert reply.wall_us >= 0.95 * reply.cpu_us
+
+
+@pytest.mark.parametrize("ms", [30, 200])
+def test_cpu_of_children_counts(box, ms):
+    """5, 82: burners with SIGCHLD ignored."""
+    reply = ended(box.run_probe("burners", str(int(ms * SCALE)), limits=Limits(cpu=0.5, wall=8)), "cpu")
+    assert reply.wall_us < wire.scaled_us(4)
+
+
+def test_wall_limit(box):
+    """2."""
+    begin = time.monotonic()
+    reply = ended(box.run_probe("sleep", limits=Limits(wall=0.3)), "wall", -1, signal.SIGKILL)
+    assert time.monotonic() - begin < (0.3 + 1) * SCALE
+    assert wire.scaled_us(0.3) <= reply.wall_us < wire.scaled_us(0.8)
+    assert reply.cpu_us < wire.scaled_us(0.1)
+    assert reply.runqueue_us < wire.scaled_us(0.2)
+
+
+@pytest.mark.parametrize("target", ["0", "-1"])
+def test_wall_limit_of_stopped_program(box, target):
+    """3."""
+    ended(box.run_probe("stop", target, limits=Limits(wall=0.3)), "wall")
+
+
+def test_runqueue_of_a_busy_run(box_a):
+    """Eight spinning threads on a fifth of a processor wait for one most of the time."""
+    code = "import threading\nfor _ in range(8): threading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()"
+    reply = ended(box_a.run([PYTHON, "-c", code], limits=Limits(cpu=5, wall=1, cpus_milli=200)), "wall")
+    assert reply.runqueue_us > 0
+
+
+@pytest.mark.parametrize("verb", [("memhog", "400"), ("shared-hog", "400")])
+def test_memory_limit(box, verb):
+    """11, 19. Without a cgroup malloc may fail before the poll sees it."""
+    reply = box.run_probe(*verb, limits=Limits(memory=64 * MB))
+    if box.tier == "A":
+        ended(reply, "memory", -1, signal.SIGKILL)
+        assert reply.oom_kills >= 1
+        assert 60 * MB <= reply.memory_peak <= 66 * MB
+    elif reply.cause == "memory":
+        assert reply.memory_peak > 64 * MB
+    else:
+        assert (reply.exit_code, reply.stdout) == (1, b"ENOMEM\n")
+
+
+def test_memory_of_bss(box):
+    """12."""
+    source = b"static char b[1 << 30]; int main(void) { for (int i = 0; i < 1 << 30; i += 4096) b[i] = 1; }"
+    reply = ended(box.run(["/usr/bin/gcc", "-O0", "-o", "p", "main.c"], files=[("main.c", source, 0)], profile=COMPILE,
+                          collect=["p"], collect_max=16 * MB, limits=Limits(memory=256 * MB, cpu=20, wall=60)))
+    os.close(reply.bundle)
+    reply = box.run(["./p"], files=[("p", *reply.files["p"])], limits=Limits(memory=64 * MB))
+    if box.tier == "A":
+        assert ended(reply, "memory").oom_kills >= 1
+    else:
+        assert reply.status == "ok" and reply.exit_code == -1 and reply.signal != 0  # the exec itself fails
+
+
+def test_memory_of_files_read_before(box_a):
+    """Pages of files that an earlier run read are charged to the slot; they give the next run no more memory."""
+    read = "import pathlib\nfor f in pathlib.Path('/usr/lib').rglob('*.a'): f.read_bytes()"
+    ended(box_a.run([PYTHON, "-c", read], limits=Limits(memory=256 * MB, cpu=30, wall=60)))
+    limits = Limits(memory=64 * MB)
+    reply = ended(box_a.run_probe("memhog", "70", limits=limits), "memory", -1, signal.SIGKILL)
+    assert 60 * MB <= reply.memory_peak <= 66 * MB
+    ended(box_a.run_probe("memhog", "58", limits=limits), exit_code=0)
+
+
+def test_memory_of_a_child(box_a):
+    """The program itself exits 0; its child was what grew."""
+    reply = ended(box_a.run_probe("child-hog", "400", limits=Limits(memory=64 * MB)), "memory")
+    assert reply.oom_kills >= 1
+
+
+def test_memory_peak(box):
+    reply = ended(box.run_probe("memhog", "40"), exit_code=0)
+    assert 39 * MB < reply.memory_peak < 46 * MB
+    assert ended(box.run_probe("exit", "0")).memory_peak < 6 * MB
+
+
+def test_memory_peak_outlives_exec(box):
+    """22."""
+    reply = ended(box.run_probe("hog-then-exec", "40"), exit_code=0)
+    assert reply.stdout == b"ok\nafter\n"
+    if box.tier == "A":
+        assert reply.memory_peak > 39 * MB
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_output_limit(box, stream):
+    """23, 24: what came first is kept."""
+    reply = ended(box.run_probe("flood", stream, limits=Limits(output=10_000)), "output", -1, signal.SIGKILL)
+    kept, total = (reply.stdout, reply.stdout_total) if stream == "1" else (reply.stderr, reply.stderr_total)
+    assert kept == b"y" * 10_000
+    assert 10_000 < total < 8 * MB
+
+
+def test_output_to_the_limit(box):
+    limits = Limits(output=1000)
+    assert ended(box.run_probe("print", "1", "1000", limits=limits), exit_code=0).stdout == b"z" * 1000
+    reply = ended(box.run_probe("print", "1", "1001", limits=limits), "output")
+    assert (reply.stdout, reply.stdout_total) == (b"z" * 1000, 1001)
+    ended(box.run_probe("exit", "0", limits=Limits(output=0)), exit_code=0)
+    ended(box.run_probe("print", "1", "1", limits=Limits(output=0)), "output")
+
+
+def test_cancel(box):
+    run_id = box.start_probe("sleep")
+    box.cancel(run_id + 1000)  # another's
+    box.cancel(run_id)
+    reply = box.reply()
+    assert reply.id == run_id
+    ended(reply, "cancel")
+    box.cancel(run_id)  # too late, and no harm
+
+
+def start_and_see(box):
+    """Starts a program that says so and sleeps; returns the run's id once it is heard."""
+    token = os.urandom(8).hex().encode()
+    run_id = box.start(["/bin/sh", "-c", f"echo {token.decode()}; sleep 1000"])
+    wait_until(lambda: box.output[:len(token)] == token, what="the program's first output")
+    return run_id
+
+
+def test_cancel_of_a_running_program(box):
+    box.cancel(start_and_see(box))
+    assert ended(box.reply(), "cancel").exit_code == -1
+
+
+def test_processes_limit(box):
+    made = int(ended(box.run_probe("forks", "100", limits=Limits(processes=10))).stdout)
+    assert made == 9
+    made = int(ended(box.run_probe("threads", "1000", limits=Limits(processes=20))).stdout)
+    assert made == 19
+
+
+def test_one_process(box):
+    limits = Limits(processes=1)
+    assert ended(box.run_probe("forks", "5", limits=limits)).stdout == b"0\n"
+    assert ended(box.run_probe("threads", "5", limits=limits)).stdout == b"0\n"
+    ended(box.run([PYTHON, "-c", "print(1)"], limits=limits), exit_code=0)
+
+
+def test_cpus(box_a):
+    """A quarter of a processor takes four times as long."""
+    reply = ended(box_a.run_probe("burn", str(int(200 * SCALE)), limits=Limits(cpus_milli=250)), exit_code=0)
+    assert reply.wall_us > 3 * reply.cpu_us
+    reply = ended(box_a.run_probe("burn", str(int(100 * SCALE)), limits=Limits(cpus_milli=1000)), exit_code=0)
+    assert reply.wall_us < 3 * reply.cpu_us
+
+
+def test_files_limit(box):
+    reply = box.run_probe("write", "big", "4", limits=Limits(file=MB))
+    assert (reply.exit_code, reply.signal) == (-1, signal.SIGXFSZ)
+    ended(box.run_probe("write", "big", "1", limits=Limits(file=2 * MB)), exit_code=0)
+
+
+def test_no_such_program(box):
+    """A toolchain that is not there is the box's failure; a file of the user's that cannot run is the user's."""
+    reply = box.run(["/bin/absent"])
+    assert (reply.status, reply.message) == ("failed", "exec /bin/absent: No such file or directory")
+    assert (box.run(["./absent"]).status, box.run(["./absent"]).exit_code) == ("ok", 126)
+    reply = box.run(["./text"], files=[("text", b"\0no program", 1)])
+    assert (reply.status, reply.exit_code) == ("ok", 126)
+
+
+def test_input_larger_than_the_work_directory(box):
+    reply = box.run(["/bin/true"], files=[("big", b"x" * MB, 0)], limits=Limits(scratch=64 * 1024))
+    assert (reply.status, reply.message) == ("failed", "input file big: No space left on device")
+
+
+# ---- refusals ----
+
+@pytest.mark.parametrize("change, message", [
+    ({"cpu": 1e6}, "limits.cpu_us"), ({"cpu": 0}, "limits.cpu_us"), ({"wall": 1e6}, "limits.wall_us"),
+    ({"memory": 1 << 40}, "limits.memory_bytes"), ({"memory": 4096}, "limits.memory_bytes"),
+    ({"output": 1 << 40}, "limits.output_bytes"), ({"file": 1 << 40}, "limits.file_bytes"),
+    ({"scratch": 0}, "limits.scratch_bytes"), ({"scratch": 1 << 40}, "limits.scratch_bytes"),
+    ({"stack": 1 << 40}, "limits.stack_bytes"), ({"processes": 0}, "limits.processes"),
+    ({"processes": 4_000_000_000}, "limits.processes"), ({"cpus_milli": 0}, "limits.cpus_milli"),
+    ({"cpus_milli": 4001}, "limits.cpus_milli"), ({"memory": 2**64 - 1}, "limits.memory_bytes"),
+])
+def test_ceilings(box, change, message):
+    reply = box.run(["/bin/true"], limits=Limits(**change))
+    assert reply.status == "refused" and reply.message.startswith(message), reply
+    assert box.log_lines()[-1]["msg"] == f"run {reply.id} refused: {reply.message}"
+
+
+@pytest.mark.parametrize("name", ["", "/abs", "../up", "a/../b", "a//b", "./a", "a/", ".", "..", "x" * 256])
+def test_names(box, name):
+    assert box.run(["/bin/true"], files=[(name, b"", 0)]).status == "refused"
+    if name != "a/":
+        assert box.run(["/bin/true"], collect=[name], collect_max=1).status == "refused"
+
+
+@pytest.mark.parametrize("argv0", ["true", "", "../true", "work/x"])
+def test_argv0(box, argv0):
+    assert box.run([argv0]).status == "refused"
+
+
+def patched(message, offset, value):
+    return message[:offset] + value.to_bytes(4, "little") + message[offset + 4:]
+
+
+COUNTS_AT = wire.HEAD.size + wire.LIMITS.size
+
+
+@pytest.mark.parametrize("bend", [
+    lambda m: patched(m, 0, 1), lambda m: patched(m, 4, 2), lambda m: patched(m, 8, 3), lambda m: patched(m, 12, 9),
+    lambda m: patched(m, COUNTS_AT, 0), lambda m: patched(m, COUNTS_AT, 2**32 - 1), lambda m: patched(m, COUNTS_AT, 2),
+    lambda m: patched(m, COUNTS_AT + 4, 2**31), lambda m: patched(m, COUNTS_AT + 8, 257),
+    lambda m: patched(m, COUNTS_AT + 8, 200), lambda m: patched(m, COUNTS_AT + 12, 2**32 - 1),
+    lambda m: m[:-1], lambda m: m + b"x", lambda m: m + b"x\0", lambda m: m[:40], lambda m: m[:1], lambda m: m[:24],
+    lambda m: m + b"\0" * wire.MESSAGE_MAX,
+])
+def test_malformed_requests(box, bend):
+    message, _ = pack_request(["/bin/true"], env={})
+    bent = bend(message)
+    box.socket.setsockopt(wire.socket.SOL_SOCKET, wire.socket.SO_SNDBUF, 4 * len(bent))
+    fds = [os.open("/dev/null", os.O_RDONLY), memfd(b"")]
+    box.send(bent, fds)
+    for fd in fds:
+        os.close(fd)
+    assert box.reply().status == "refused"
+
+
+def test_missing_and_wrong_descriptors(box, tmp_path):
+    message, _ = pack_request(["/bin/true"], files=[("f", b"12345", 0)])
+    pipe_in, pipe_out = os.pipe()
+    regular = os.open(tmp_path, os.O_RDONLY)
+    null, full, short = os.open("/dev/null", os.O_RDONLY), memfd(b"12345"), memfd(b"1234")
+    unsealed, zero = memfd(b"", sealed=False), os.open("/dev/zero", os.O_RDONLY)
+    for fds in ([], [null], [null, short], [null, pipe_in], [null, null], [unsealed, full], [zero, full],
+                [pipe_in, full], [regular, full]):
+        box.send(message, fds)
+        assert box.reply().status == "refused", fds
+    box.send(message, [null, full, pipe_in, pipe_out])  # more than wanted are closed, and left_over is not
+    assert box.reply().status == "ok"
+    for fd in (pipe_in, pipe_out, regular, null, full, short, unsealed, zero):
+        os.close(fd)
+
+
+def test_stray_messages_during_a_run(box):
+    run_id = box.start_probe("sleep")
+    box.send(b"x", [])
+    box.send(pack_request(["/bin/true"], run_id=77)[0], [])
+    box.cancel(run_id)
+    assert box.reply().id == run_id
+
+
+# ---- the life of the box's processes ----
+
+def box_groups(pid):
+    return [path for top in ("/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu")
+            for path in pathlib.Path(top).glob(f"**/sentinel-box-{pid}-*")]
+
+
+def processes_of(uids):
+    found = []
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            line = next(l for l in status.read_text().splitlines() if l.startswith("Uid:"))
+            if int(line.split()[1]) in uids:
+                found.append(status.parent.name)
+    return found
+
+
+UIDS = {1_700_000_000, 1_700_000_001}
+
+
+def own_box(**kwargs):
+    return start("A", "--uid-base", str(min(UIDS)), **kwargs)
+
+
+def test_end_of_file_ends_everything():
+    box = own_box()
+    box.start_probe("forkbomb")
+    wait_until(lambda: len(processes_of(UIDS)) > 5, what="the bomb")
+    assert box_groups(box.process.pid)
+    box.close()
+    assert box.process.returncode == 0
+    assert processes_of(UIDS) == []
+    assert box_groups(box.process.pid) == []
+
+
+def test_sigterm_ends_everything():
+    with own_box() as box:
+        box.start_probe("daemon")
+        box.process.terminate()
+        assert box.process.wait(20 * SCALE) == 0
+        assert processes_of(UIDS) == []
+        assert box_groups(box.process.pid) == []
+
+
+def test_death_of_the_keeper_ends_everything():
+    """74."""
+    with own_box() as box:
+        box.start_probe("forkbomb")
+        wait_until(lambda: len(processes_of(UIDS)) > 5, what="the bomb")
+        box.process.kill()
+        box.process.wait()
+        wait_until(lambda: processes_of(UIDS) == [], what="death of all")
+        assert box_groups(box.process.pid)
+        pid = box.process.pid
+    with own_box():
+        assert box_groups(pid) == []  # swept
+
+
+def test_death_of_the_launcher_is_answered(box_a):
+    first = box_a.launcher()
+    run_id = box_a.start_probe("sleep")
+    wait_until(lambda: children(first), what="the init")
+    os.kill(first, signal.SIGKILL)
+    reply = box_a.reply()
+    assert (reply.id, reply.status, reply.message) == (run_id, "failed", "the launcher died")
+    ended(box_a.run_probe("exit", "7"), exit_code=7)
+    assert box_a.launcher() != first
+
+
+def test_death_of_the_idle_launcher(box_a):
+    first = box_a.launcher()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: children(box_a.process.pid) not in ([], [str(first)]), what="another launcher")
+    ended(box_a.run_probe("exit", "7"), exit_code=7)
+
+
+def test_death_of_the_init(box_a):
+    start_and_see(box_a)
+    os.kill(int(children(box_a.launcher())[0]), signal.SIGKILL)
+    reply = box_a.reply()
+    assert (reply.status, reply.message) == ("failed", "the run's init died")
+    ended(box_a.run_probe("exit", "7"), exit_code=7)
+
+
+def test_many_runs_are_flat(box):
+    def figures():
+        pid = box.process.pid
+        launcher = box.launcher()
+        mounts = len(pathlib.Path(f"/proc/{launcher}/mountinfo").read_text().splitlines())
+        rss = [int(pathlib.Path(f"/proc/{p}/statm").read_text().split()[1]) for p in (pid, launcher)]
+        return len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{launcher}/fd")), mounts, rss
+
+    for _ in range(5):
+        box.run_probe("litter")
+    before = figures()
+    for _ in range(200):
+        ended(box.run_probe("litter"), exit_code=0)
+    after = figures()
+    assert after[:3] == before[:3]
+    assert all(now - then < 64 for now, then in zip(after[3], before[3])), (before, after)
+
+
+def test_two_boxes_at_once():
+    with start("A", "--slot", "1") as one, start("A", "--slot", "2") as two:
+        one.start_probe("forkbomb", limits=Limits(cpu=1, wall=1))
+        ended(two.run_probe("burn", str(int(100 * SCALE))), exit_code=0)
+        assert one.reply().cause in ("wall", "cpu", "memory")
+
+
+@pytest.mark.parametrize("user", [65534])
+def test_ordinary_user(user, tmp_path):
+    """Rootless: one id, no cgroup, and still every wall of tier A-."""
+    program = tmp_path / "sentinel-box"
+    program.write_bytes(pathlib.Path(os.environ["SENTINEL_BOX"]).read_bytes())
+    for folder in [program, *program.parents][:-2]:
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o755)
+    with start("best", user=user, program=str(program)) as box:
+        assert box.tier == "A-"
+        assert box.run([PYTHON, "-c", "print(6 * 7)"]).stdout == b"42\n"
+        ended(box.run_probe("spin", limits=Limits(cpu=0.2)), "cpu")
+        assert box.run_probe("forkbomb", limits=Limits(wall=0.5, cpu=5)).cause in ("wall", "memory")
+        assert ended(box.run_probe("forks", "100", limits=Limits(processes=10))).stdout == b"9\n"
+        assert ended(box.run_probe("open", "/etc/passwd", "0")).stdout == b"ENOENT\n"
+        assert ended(box.run_probe("write-mem", "1")).stdout in (b"EACCES\n", b"ENOENT\n")
+        assert ended(box.run_probe("look")).stdout == b""
+
+
+# ---- the command line ----
+
+def command(*options):
+    return subprocess.run([os.environ["SENTINEL_BOX"], *options], capture_output=True, text=True, check=False)
+
+
+def test_probe_lists_every_mechanism():
+    done = command("--probe")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(wire.MECHANISMS) + 1
+    assert lines[-1].split()[-1] == "A"
+
+
+@pytest.mark.parametrize("tier", ["A", "A-"])
+def test_languages_folder(tmp_path, tier):
+    """It is shown at one place from wherever it is: beneath what each run mounts anew, or where only root can go."""
+    closed = tmp_path / "closed"
+    folder = closed / "languages"
+    (folder / "toy").mkdir(parents=True)
+    (folder / "toy/helper").write_text("of toy\n")
+    folder.chmod(0o755)
+    closed.chmod(0o700)
+    with start(tier, "--languages", str(folder)) as box:
+        for _ in range(2):
+            reply = box.run(["/bin/sh", "-c", "cd /languages && ls && cat toy/helper && echo x > toy/other"])
+            assert (reply.exit_code, reply.stdout) == (2, b"toy\nof toy\n"), reply
+            assert b"Read-only file system" in reply.stderr
+
+
+def test_help_and_version():
+    assert command("--version").stdout.startswith("sentinel-box ")
+    assert "--max-cpu-ms" in command("--help").stdout
+
+
+@pytest.mark.parametrize("options, complaint", [
+    (["--grant", "/no/such/path"], "No such file or directory"), (["--grant", "relative"], "absolute"),
+    (["--grant", "/"], "absolute"), (["--grant", "/usr/../etc"], "absolute"),
+    (["--grant", "/usr/.."], "absolute"), (["--grant", "//proc"], "absolute"), (["--grant", "/proc/1"], "own"),
+    (["--grant", "/languages/x"], "own"), (["--languages", "/no/such/path"], "No such file or directory"),
+    (["--tier", "B"], "not in this release"), (["--tier", "C"], "allowed"), (["--max-cpu-ms", "0"], "allowed"),
+    (["--max-cpu-ms", "1x"], "allowed"), (["--max-memory-mb", "-1"], "allowed"), (["--slot", "99999"], "allowed"),
+    (["--cgroup", "some"], "allowed"), (["extra"], "only options"), (["--tier", "A", "--cgroup", "off"], "tier A"),
+])
+def test_bad_options(options, complaint):
+    done = command(*options)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+
+
+# ---- doors beside the doors: calls that are fine but for one argument ----
+
+BESIDE = """
+import errno, fcntl, mmap, os, signal, socket, struct
+
+def outcome(call):
+    try:
+        call()
+        return "done"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+file = open("/work/file", "w+b")
+one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+BPF = struct.pack("HL", 1, 0)
+for name, call in [
+    ("posix lock", lambda: fcntl.lockf(file, fcntl.LOCK_EX)),
+    ("open file lock", lambda: fcntl.fcntl(file, 37, struct.pack("hhlli", 1, 0, 0, 0, 0))),
+    ("dnotify", lambda: fcntl.fcntl(os.open("/usr", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_CREATE)),
+    ("lease", lambda: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)),
+    ("descriptors in flight", lambda: socket.send_fds(one, [b"x"], [file.fileno()])),
+    ("datagram to a path", lambda: one.sendto(b"x", "/usr/socket")),
+    ("socket filter", lambda: one.setsockopt(socket.SOL_SOCKET, 26, BPF)),
+    ("huge pages", lambda: mmap.mmap(-1, 1 << 21, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)),
+    ("plain send", lambda: one.send(b"x")),
+    ("plain fcntl", lambda: fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)),
+    ("plain mmap", lambda: mmap.mmap(-1, 4096)),
+]:
+    print(f"{name}: {outcome(call)}")
+"""
+
+
+def test_doors_beside_the_doors(box):
+    """Locks and descriptors in flight are kernel memory that no cgroup counts, or that outlives the run."""
+    reply = box.run([PYTHON, "-I", "-c", BESIDE])
+    assert reply.stdout.decode().splitlines() == [
+        "posix lock: ENOLCK", "open file lock: ENOSYS", "dnotify: ENOSYS", "lease: ENOSYS",
+        "descriptors in flight: EPERM", "datagram to a path: ENOSYS", "socket filter: ENOSYS", "huge pages: ENOSYS",
+        "plain send: done", "plain fcntl: done", "plain mmap: done"], reply.stderr
+

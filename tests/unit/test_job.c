@@ -1,0 +1,181 @@
+/* job.[ch] and job_json.[ch]: transitions, ids, and stored forms that come back as they were. */
+#include "job_json.h"
+#include "json.h"
+#include "tap.h"
+
+#include <errno.h>
+
+static void test_transitions(void)
+{
+    static const char *const legal[] = {"queued>running", "queued>cancelled",  "queued>expired", "running>completed",
+                                        "running>failed", "running>cancelled", "running>queued", "failed>queued"};
+    size_t found = 0;
+    for (enum job_state from = JOB_QUEUED; from <= JOB_EXPIRED; from++)
+        for (enum job_state to = JOB_QUEUED; to <= JOB_EXPIRED; to++) {
+            char step[32];
+            bool want = false;
+            snprintf(step, sizeof step, "%s>%s", job_state_name(from), job_state_name(to));
+            for (size_t i = 0; i < ARRAY_LEN(legal); i++)
+                want |= strcmp(step, legal[i]) == 0;
+            found += want;
+            ok(job_state_may_follow(from, to) == want, "%s is %s", step, want ? "legal" : "illegal");
+        }
+    is_int((long long)found, ARRAY_LEN(legal), "every legal step was seen");
+}
+
+static void test_ids(void)
+{
+    char id[JOB_ID_SIZE], language[JOB_LANGUAGE_MAX + 1];
+    job_id_make("python", id);
+    is_int(job_id_language(id, language), 0, "a fresh id is well formed");
+    is_str(language, "python", "and carries its language");
+    static const char *const wrong[] = {"",
+                                        "python",
+                                        "python-",
+                                        "-00000000-0000-4000-8000-000000000000",
+                                        "Python-00000000-0000-4000-8000-000000000000",
+                                        "python-00000000-0000-4000-8000-00000000000",
+                                        "python-00000000-0000-4000-8000-0000000000000",
+                                        "python-00000000-0000-4000-8000-00000000000G",
+                                        "abcdefghijklmnopq-00000000-0000-4000-8000-000000000000",
+                                        "py}thon-00000000-0000-4000-8000-000000000000"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        is_int(job_id_language(wrong[i], language), -EINVAL, wrong[i]);
+}
+
+static struct bytes bytes_of(const char *data, size_t len)
+{
+    return (struct bytes){.data = xmemdup(data, len), .len = len};
+}
+
+static struct submission make_submission(void)
+{
+    struct submission s = {
+        .language = xstrdup("cpp"),
+        .single_input = false,
+        .compare = COMPARE_FLOAT,
+        .compare_epsilon = 1e-6,
+        .stop_on_failure = true,
+        .priority = true,
+        .user_id = xstrdup("ü1"),
+        .metadata = xstrdup("{\"a\":[1,2]}"),
+        .limits = {
+            .cpu_ms = 1, .wall_ms = 2, .memory_mb = 3, .processes = 4, .output_kb = 5, .file_kb = 6, .cpus_milli = 7}};
+    s.files = xcalloc(2, sizeof *s.files);
+    s.file_count = 2;
+    s.files[0] = (struct source_file){xstrdup("main.cpp"), bytes_of("int main(){}\n", 13)};
+    s.files[1] = (struct source_file){xstrdup("data.bin"), bytes_of("\0\xff\x01", 3)};
+    s.tests = xcalloc(2, sizeof *s.tests);
+    s.test_count = 2;
+    s.tests[0] = (struct test_case){.input = bytes_of("1\n", 2), .expected = bytes_of("", 0), .has_expected = true};
+    s.tests[1] = (struct test_case){.name = xstrdup("secret"), .input = bytes_of("a\0b", 3), .hidden = true};
+    s.args = xcalloc(1, sizeof *s.args);
+    s.args[s.arg_count++] = xstrdup("--x=\"y\"");
+    s.compile_flags = xcalloc(1, sizeof *s.compile_flags);
+    s.compile_flags[s.compile_flag_count++] = xstrdup("-O3");
+    return s;
+}
+
+static void test_submission_roundtrip(void)
+{
+    struct submission s = make_submission(), back = {0};
+    struct err err = {0};
+    cleanup_free char *text = submission_to_json(&s);
+    is_int(submission_from_json(text, strlen(text), &back, &err), 0, "a stored submission is read");
+    cleanup_free char *again = submission_to_json(&back);
+    is_str(again, text, "and is the same when stored again");
+    ok(back.files[1].content.len == 3 && memcmp(back.files[1].content.data, "\0\xff\x01", 3) == 0, "bytes survive");
+    ok(back.tests[1].input.len == 3 && memcmp(back.tests[1].input.data, "a\0b", 3) == 0, "NUL in an input survives");
+    ok(back.tests[0].has_expected && back.tests[0].expected.len == 0, "empty expected output is still expected");
+    ok(!back.tests[1].has_expected && back.tests[1].hidden, "no expected output stays none");
+    is_int(back.limits.cpus_milli, 7, "limits survive");
+    submission_finish(&s);
+    submission_finish(&back);
+}
+
+static void test_result_roundtrip(void)
+{
+    struct job_result r = {.verdict = VERDICT_DENIED,
+                           .tier = xstrdup("A"),
+                           .executor = xstrdup("cpp-1"),
+                           .toolchain = xstrdup("g++ 12"),
+                           .execution_ms = 12,
+                           .reason = xstrdup("because")};
+    r.compile = (struct compile_result){.present = true, .ok = true};
+    r.compile.run.errout = bytes_of("warning\n", 8);
+    r.tests = xcalloc(1, sizeof *r.tests);
+    r.test_count = 1;
+    r.tests[0].verdict = VERDICT_DENIED;
+    r.tests[0].run = (struct run_figures){.cpu_us = 5,
+                                          .wall_us = 6,
+                                          .memory_kb = 7,
+                                          .exit_code = -1,
+                                          .signal = 31,
+                                          .oom_kills = 1,
+                                          .out = bytes_of("\xff\0", 2),
+                                          .out_total = 99,
+                                          .truncated = true,
+                                          .reason = xstrdup("SIGSYS")};
+    struct job_result back = {0};
+    struct err err = {0};
+    cleanup_free char *text = job_result_to_json(&r);
+    is_int(job_result_from_json(text, strlen(text), &back, &err), 0, "a stored result is read");
+    cleanup_free char *again = job_result_to_json(&back);
+    is_str(again, text, "and is the same when stored again");
+    ok(back.tests[0].run.out.len == 2 && back.tests[0].run.signal == 31, "output bytes and signal survive");
+    job_result_finish(&r);
+    job_result_finish(&back);
+}
+
+static void test_stored_refusals(void)
+{
+    static const struct {
+        const char *text;
+        int code;
+    } cases[] = {{"", EBADMSG},
+                 {"[]", EBADMSG},
+                 {"{}", EBADMSG},
+                 {"{\"v\":2}", ENOTSUP},
+                 {"{\"v\":1}", EBADMSG},
+                 {"{\"v\":1,\"language\":7}", EBADMSG},
+                 {"{\"v\":\"1\"}", EBADMSG},
+                 {"{\"v\":1e300}", EBADMSG}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct submission s;
+        struct job_result r;
+        struct err err = {0};
+        is_int(submission_from_json(cases[i].text, strlen(cases[i].text), &s, &err), -cases[i].code, cases[i].text);
+        is_int(job_result_from_json(cases[i].text, strlen(cases[i].text), &r, &err), -cases[i].code, err.msg);
+    }
+}
+
+static void test_unknown_fields_are_ignored(void)
+{
+    struct submission s = make_submission(), back = {0};
+    struct err err = {0};
+    cleanup_free char *text = submission_to_json(&s);
+    cleanup_free char *newer = xasprintf("{\"addedLater\":[{}],%s", text + 1);
+    is_int(submission_from_json(newer, strlen(newer), &back, &err), 0, "a field of a later release is ignored");
+    submission_finish(&s);
+    submission_finish(&back);
+}
+
+static void test_verdict_of_a_job(void)
+{
+    struct test_result t[3] = {
+        {.verdict = VERDICT_ACCEPTED}, {.verdict = VERDICT_WRONG_ANSWER}, {.verdict = VERDICT_RUNTIME_ERROR}};
+    is_int(job_verdict(t, 3), VERDICT_WRONG_ANSWER, "the lowest failing index decides");
+    is_int(job_verdict(t, 1), VERDICT_ACCEPTED, "all accepted");
+}
+
+int main(void)
+{
+    test_transitions();
+    test_ids();
+    test_submission_roundtrip();
+    test_result_roundtrip();
+    test_stored_refusals();
+    test_unknown_fields_are_ignored();
+    test_verdict_of_a_job();
+    return done_testing();
+}

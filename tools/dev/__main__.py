@@ -1,0 +1,51 @@
+"""./dev COMMAND
+
+  up [--languages all|python,cpp,…] [--host H] [--port N] [--slots N] [--redis URL] [--detach]
+              install what is missing, build, start redis-server, a master and an executor for each language (without
+              --languages: python, c, cpp, and what else is there), and run examples/; stays until Ctrl-C, or with
+              --detach until ./dev down
+  down        end what ./dev up --detach started
+  test [SUITE…] [-- ARGUMENT…]
+              build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration
+              fuzz model sandbox e2e chaos-short (all of these without a name), chaos, vm. ARGUMENTs go to pytest or meson test
+  lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
+  fmt         apply the format
+  help        this
+"""
+
+import sys
+
+from progress import Failure, say
+from scope import enter_own_scope
+
+
+def main(command, *arguments):
+    if command in ("help", "-h", "--help"):
+        say(__doc__.rstrip())
+        return 0
+    if command in ("up", "test"):
+        enter_own_scope()
+    if command == "up":
+        from up import up
+        return up(arguments)
+    if command == "test":
+        from suites import test
+        return test(arguments)
+    if command in ("down", "lint", "fmt") and arguments:
+        raise Failure(f"{command} takes no arguments")
+    if command == "down":
+        from up import down
+        return down()
+    if command in ("lint", "fmt"):
+        import lint
+        return getattr(lint, command)()
+    raise Failure(f"unknown command {command}: ./dev help lists what there is")
+
+
+sys.dont_write_bytecode = True
+try:
+    sys.exit(main(*(sys.argv[1:] or ["help"])))
+except Failure as failure:
+    sys.exit(f"dev: {failure}")
+except KeyboardInterrupt:
+    sys.exit(130)

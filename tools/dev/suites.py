@@ -1,0 +1,163 @@
+"""`./dev test`: suites, each a function that runs its tests and returns what was counted, or None when
+this machine cannot run them."""
+
+import concurrent.futures
+import json
+import os
+import time
+
+import packages
+import toolchains
+from build import build
+from counts import Count, count_junit, count_tap
+from paths import ASAN, BOX, RELEASE, TOP
+from progress import Failure, from_first, run, say
+
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v"]
+PROBE = "tests/sandbox/probe"
+
+
+def meson_suite(suite, extra):
+    build(ASAN)
+    count = Count()
+    log = ASAN / "meson-logs/testlog.json"
+    log.unlink(missing_ok=True)
+    status, output = run(suite, ["/usr/bin/meson", "test", "-C", ASAN, "--no-rebuild", "--print-errorlogs", "--suite",
+                                 suite, *extra], check=False)
+    for line in log.read_text().splitlines() if log.exists() else []:
+        count_tap(count, json.loads(line))
+    if status and not count.failed:
+        count.fail(f"meson test ended with status {status}")
+    if count.failed:
+        say(output.rstrip())
+    return count
+
+
+def selection(extra, folder):
+    """What pytest is to run: the arguments, and the suite's folder unless they name what is in it."""
+    return extra if any(str(folder) in argument for argument in extra) else [*extra, folder]
+
+
+def pytest_suite(suite, environment, extra, folder=None):
+    report = TOP / "build/reports" / f"{suite}.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    status, output = run(suite, [*PYTEST, f"--junitxml={report}", *selection(extra, f"tests/{folder or suite}")], check=False,
+                         cwd=TOP, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment})
+    count = Count()
+    count_junit(count, report)
+    if status and not count.failed:
+        count.fail(f"pytest ended with status {status}")
+    if count.failed:
+        say(from_first(output, "^=+ (FAILURES|ERRORS) "))
+    return count
+
+
+def sandbox(extra):
+    build(RELEASE)
+    toolchains.install()
+    return pytest_suite("sandbox", {"SENTINEL_BOX": str(RELEASE / BOX), "SENTINEL_PROBE": str(RELEASE / PROBE)}, extra)
+
+
+def e2e(extra):
+    build(ASAN)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    toolchains.install()
+    # A sanitized build is slower: fewer jobs at once.
+    return pytest_suite("e2e", {"SENTINEL_BUILD": str(ASAN), "SENTINEL_TEST_JOBS": "150"}, extra)
+
+
+def chaos(extra, suite="chaos", **settings):
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    toolchains.install()
+    settings = {f"SENTINEL_CHAOS_{name.upper()}": str(value) for name, value in settings.items()}
+    return pytest_suite(suite, {"SENTINEL_BUILD": str(RELEASE), **settings}, extra, folder="chaos")
+
+
+def model(extra):
+    packages.install(packages.MODEL, "the model")
+    return pytest_suite("model", {}, extra)
+
+
+def machine(name, show, arguments):
+    """The sandbox suite in a machine of its own; (report, status, output)."""
+    report = TOP / f"build/reports/{name}.xml"
+    report.unlink(missing_ok=True)
+    status, output = run(name, [
+        TOP / "tests/vm/run", "--junit", report, f"--put={TOP}/tests/sandbox=tests/sandbox",
+        f"--put={RELEASE / BOX}=bin/sentinel-box", f"--put={RELEASE / PROBE}=bin/probe",
+        "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/probe",
+        "--env=SENTINEL_MUST_SANDBOX=1", "--", "-v",
+        *selection(arguments, "tests/sandbox")], check=False, show=show)
+    return report, status, output
+
+
+def vm(extra):
+    """The sandbox suite again, on the kernel that Debian ships, with a whole cgroup v2. An emulated machine is slow and
+    has one thread, so two share the tests: those of tier A-, and the others."""
+    packages.install(packages.VM, "the test machine")
+    build(RELEASE)
+    run("vm-image", [TOP / "tests/vm/run", "--prepare"])
+    shares = [("vm", extra)] if extra else [("vm", ["-k", "not [A-] and not [A--"]),
+                                            ("vm-without-cgroup", ["-k", "[A-] or [A--"])]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = [pool.submit(machine, name, position == 0, arguments)
+                for position, (name, arguments) in enumerate(shares)]
+    count = Count()
+    for report, status, output in (share.result() for share in runs):
+        before = count.failed
+        count_junit(count, report)
+        if status and count.failed == before:
+            count.fail(f"the machine ended with status {status}")
+        if count.failed > before:
+            say(from_first(output, "^=+ (FAILURES|ERRORS) "))
+    return count
+
+
+SUITES = {
+    "unit": lambda extra: meson_suite("unit", extra),
+    "integration": lambda extra: meson_suite("integration", extra),
+    "fuzz": lambda extra: meson_suite("fuzz", extra),
+    "model": model,
+    "sandbox": sandbox,
+    "e2e": e2e,
+    "chaos-short": lambda extra: chaos(extra, "chaos-short", jobs=300, seeds=1),
+    "chaos": chaos,
+    "vm": vm,
+}
+DEFAULT = ["unit", "integration", "fuzz", "model", "sandbox", "e2e", "chaos-short"]
+
+
+def test(arguments):
+    """Exit status 0 only when none failed and at least one passed."""
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    chosen, extra = arguments[:split] or DEFAULT, arguments[split + 1:]
+    unknown = [name for name in chosen if name not in SUITES]
+    if unknown:
+        raise Failure(f"unknown suite {', '.join(unknown)}: there are {', '.join(SUITES)} (without a name: "
+                      f"{', '.join(DEFAULT)})")
+    os.environ.setdefault("SENTINEL_MUST_SANDBOX", "1")
+    packages.install(packages.TEST, "testing")
+    total = Count()
+    for name in chosen:
+        started = time.monotonic()
+        try:
+            count = SUITES[name](extra)
+        except Failure as failure:
+            count = Count()
+            count.fail(str(failure))
+        if count is None:
+            say(f"{name:<12} left out: there is no libh2o here, and so no master")
+            continue
+        if not count.passed and not count.failed:
+            count.fail(f"{name}: there was no test to run")
+        for complaint in count.complaints:
+            say(f"  FAILED {complaint}")
+        say(f"{name:<12} {count.passed:5} passed {count.failed:4} failed  {time.monotonic() - started:6.1f} s")
+        total.passed += count.passed
+        total.failed += count.failed
+    say(f"{total.passed} passed, {total.failed} failed")
+    return 0 if total.passed and not total.failed else 1
