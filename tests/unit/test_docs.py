@@ -1,15 +1,17 @@
-"""What the documents say is what the programs do: README's settings, language files against their schema, and every
+"""What the documents say is what the programs do: the settings, language files against their schema, and every
 file that a document names."""
 
 import json
 import pathlib
 import re
-import subprocess
 import sys
 
 import jsonschema
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tools/dev"))
+import settings  # noqa: E402 (it is found by the line above)
+
 count = failed = 0
 
 
@@ -23,11 +25,8 @@ def ok(good, name, detail=""):
 
 
 def check_settings(program):
-    readme = (TOP / "README.md").read_text()
-    block = re.search(r"<!-- settings: .*?-->\n(.*?)<!-- end of settings -->", readme, re.DOTALL)
-    table = subprocess.run([program, "--settings"], capture_output=True, text=True, check=True).stdout
-    ok(block and block[1] == table, "README's settings are the program's",
-       f"put the output of {program} --settings between README's marks")
+    for path, content in settings.documents(program):
+        ok(settings.is_current(path, content), f"{path.name}'s settings are the program's", "./dev fmt writes them")
 
 
 def check_languages():

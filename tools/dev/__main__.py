@@ -9,7 +9,7 @@
               build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration
               fuzz model sandbox e2e chaos-short (all of these without a name), chaos, vm. ARGUMENTs go to pytest or meson test
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
-  fmt         apply the format
+  fmt         apply the format, and write the settings into the documents
   help        this
 """
 

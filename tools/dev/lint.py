@@ -4,8 +4,9 @@ import os
 import subprocess
 
 import packages
-from build import configure
-from paths import CLANG, TOP
+import settings
+from build import build, configure
+from paths import ASAN, CLANG, EXECUTOR, TOP
 from progress import Failure, from_first, run, say
 
 
@@ -58,3 +59,5 @@ def lint():
 def fmt():
     packages.install(["clang-format"], "fmt")
     run("clang-format", ["clang-format", "-i", *tracked("*.c", "*.h", *USERS)], cwd=TOP)
+    build(ASAN)
+    settings.write(ASAN / EXECUTOR)
