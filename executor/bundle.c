@@ -32,10 +32,10 @@ static int open_memfd(int *ret_fd, struct err *err)
 /* A program must not be able to change what the next one reads, nor to move where that one starts. */
 static int seal(int fd, struct err *err)
 {
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0 ||
-        lseek(fd, 0, SEEK_SET) < 0)
-        return err_set_errno(err, errno, "sealing a memfd");
-    return 0;
+    int r = box_seal(fd);
+    if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
+    return r < 0 ? err_set_errno(err, -r, "sealing a memfd") : 0;
 }
 
 int memfd_of_bytes(const char *data, size_t len, int *ret_fd, struct err *err)

@@ -11,7 +11,8 @@
  * A request's bytes:  struct box_request
  *                     struct box_file   × file_count      what to write into the work directory, in order
  *                     argv, env, file names, collect names: NUL-terminated strings, in this order, back to back
- * The bundle descriptor holds the files' contents back to back, in order. stdin is a sealed memfd, or /dev/null.
+ * The bundle descriptor holds the files' contents back to back, in order. stdin is a memfd after box_seal(), or
+ * /dev/null.
  *
  * The executor starts it as (one value an option, each given; --grant once for each path):
  *   sentinel-box --slot N --max-cpu-ms N --max-wall-ms N --max-memory-mb N --max-processes N --max-output-kb N
@@ -23,6 +24,9 @@
 #ifndef SENTINEL_BOX_PROTOCOL_H
 #define SENTINEL_BOX_PROTOCOL_H
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BOX_MAGIC 0x53424f58u /* "SBOX" */
@@ -161,5 +165,28 @@ struct box_reply {
     uint32_t cleanup_us; /* from the program's end to the reply */
     char message[256];
 };
+
+/* Seals a memfd that nobody has mapped, for good. 0 or -errno.
+ *
+ * F_SEAL_WRITE fails with EBUSY when something else holds one of the pages: the kernel cannot tell a passing reference
+ * of its own (compaction, a batch on its way to a list of pages) from I/O that still writes, and gives the holder 150
+ * ms. F_SEAL_FUTURE_WRITE does not ask, and forbids the same to all but existing mappings, of which there are none. It
+ * is not the first choice because kernels that do not know it (gVisor) may take it and do nothing. */
+static inline int box_seal(int fd)
+{
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    if (fcntl(fd, F_ADD_SEALS, seals | F_SEAL_WRITE) == 0)
+        return 0;
+    if (errno == EBUSY && fcntl(fd, F_ADD_SEALS, seals | F_SEAL_FUTURE_WRITE) == 0)
+        return 0;
+    return -errno;
+}
+
+/* Whether it was. */
+static inline bool box_is_sealed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS), size = F_SEAL_SHRINK | F_SEAL_GROW;
+    return seals >= 0 && (seals & size) == size && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
+}
 
 #endif

@@ -119,7 +119,12 @@ size_t collect_files(const struct request *r, int work_fd, struct box_reply *rep
             add_file(&c, work_fd, name, name);
         }
     }
-    fcntl(c.out_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+    int error = box_seal(c.out_fd);
+    if (error < 0) {
+        snprintf(reply->message, sizeof reply->message, "the collected files cannot be sealed: %s", strerror(-error));
+        c.count = 0;
+        c.names_len = 0;
+    }
     char *end = (char *)(reply + 1);
     memcpy(end, c.files, c.count * sizeof c.files[0]);
     end += c.count * sizeof c.files[0];

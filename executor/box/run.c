@@ -323,11 +323,10 @@ static int open_stdin(int fd)
 {
     struct stat st;
     char path[64];
-    int sealed = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
     if (fd < 0 || fstat(fd, &st) < 0)
         return -1;
     bool null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-    if (!null && (!S_ISREG(st.st_mode) || (fcntl(fd, F_GET_SEALS) & sealed) != sealed))
+    if (!null && (!S_ISREG(st.st_mode) || !box_is_sealed(fd)))
         return -1;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, O_RDONLY | O_CLOEXEC);

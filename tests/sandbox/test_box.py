@@ -1,6 +1,7 @@
 """sentinel-box through its protocol: every cause with its evidence, the protocol's edges, the life of its processes."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import signal
@@ -390,13 +391,19 @@ def test_missing_and_wrong_descriptors(box, tmp_path):
     regular = os.open(tmp_path, os.O_RDONLY)
     null, full, short = os.open("/dev/null", os.O_RDONLY), memfd(b"12345"), memfd(b"1234")
     unsealed, zero = memfd(b"", sealed=False), os.open("/dev/zero", os.O_RDONLY)
-    for fds in ([], [null], [null, short], [null, pipe_in], [null, null], [unsealed, full], [zero, full],
-                [pipe_in, full], [regular, full]):
+    resizable = memfd(b"", sealed=False)
+    fcntl.fcntl(resizable, wire.F_ADD_SEALS, wire.SEAL | wire.WRITE | wire.FUTURE_WRITE)
+    for fds in ([], [null], [null, short], [null, pipe_in], [null, null], [unsealed, full], [resizable, full],
+                [zero, full], [pipe_in, full], [regular, full]):
         box.send(message, fds)
         assert box.reply().status == "refused", fds
     box.send(message, [null, full, pipe_in, pipe_out])  # more than wanted are closed, and left_over is not
     assert box.reply().status == "ok"
-    for fd in (pipe_in, pipe_out, regular, null, full, short, unsealed, zero):
+    future = memfd(b"", sealed=False)
+    fcntl.fcntl(future, wire.F_ADD_SEALS, wire.SEAL | wire.SHRINK | wire.GROW | wire.FUTURE_WRITE)
+    box.send(message, [future, full])
+    assert box.reply().status == "ok"
+    for fd in (pipe_in, pipe_out, regular, null, full, short, unsealed, resizable, future, zero):
         os.close(fd)
 
 
