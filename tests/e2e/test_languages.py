@@ -11,6 +11,7 @@ first letter of its input says, and `behaviour` in language.json holds what diff
     managed    a runtime that takes memory from the system as it sees fit"""
 
 import re
+import statistics
 
 import pytest
 
@@ -59,7 +60,8 @@ def test_behaviour(client, language):
     runs = dict(zip(cases, behave(client, language, cases.values())))
     wrong = {name: run for name, run in runs.items() if run["verdict"] != "accepted"}
     assert not wrong, wrong
-    assert 100 * KIB <= runs["100 MB, freed, three times"]["memoryKb"], runs["100 MB, freed, three times"]
+    most = runs["100 MB, freed, three times"]
+    assert most["memoryKb"] >= 100 * KIB - tolerance(language, 100), most
 
 
 @every_language
@@ -74,22 +76,36 @@ def tolerance(language, megabytes):
     return max(megabytes * KIB * share, least)
 
 
+def touch(client, language, sizes, **more):
+    """memoryKb of one run that touches so many megabytes, for each of sizes.
+
+    One figure alone is no better than 1 MB where the kernel counts by cgroup v1: it charges a group 256 KB at a time for
+    each processor, and gives back what the run before had a moment after that is dead, so a peak and what is taken off
+    it are each off by some of those. Hence medians of an odd number of runs."""
+    runs = behave(client, language, [(f"t{size}\n", str(size)) for size in sizes], **more)
+    assert [run["verdict"] for run in runs] == ["accepted"] * len(sizes), runs
+    return [run["memoryKb"] for run in runs]
+
+
 @every_language
 def test_memory_is_what_was_touched(client, language):
-    sizes = [0, 10, 50, 100, 200]
-    runs = behave(client, language, [(f"t{size}\n", str(size)) for size in sizes], limits={"memoryMb": 512})
-    assert [run["verdict"] for run in runs] == ["accepted"] * len(sizes), runs
-    nothing = runs[0]["memoryKb"]
-    off = {size: run["memoryKb"] - nothing - size * KIB for size, run in zip(sizes, runs)}
-    assert all(abs(by) <= tolerance(language, size) for size, by in off.items()), (nothing, off)
+    """Within 5 % or 1 MB of 200 MB is 10 MB: one run will do there, where 1 MB is allowed it takes nine."""
+    times = {0: 9, 10: 9, 50: 3, 100: 1, 200: 1}
+    sizes = [size for size, count in times.items() for _ in range(count)]
+    peaks = {size: [] for size in times}
+    for size, peak in zip(sizes, touch(client, language, sizes, limits={"memoryMb": 512})):
+        peaks[size].append(peak)
+    nothing = statistics.median(peaks[0])
+    off = {size: statistics.median(peaks[size]) - nothing - size * KIB for size in times}
+    assert all(abs(by) <= tolerance(language, size) for size, by in off.items()), (off, peaks)
 
 
 @every_language
 def test_first_and_hundredth_run_agree(client, language):
-    runs = behave(client, language, [("t2\n", "2")] * 100)
-    assert [run["verdict"] for run in runs] == ["accepted"] * 100
-    peaks = [run["memoryKb"] for run in runs]
-    assert abs(peaks[0] - peaks[99]) <= tolerance(language, 2), peaks
+    """The first nine against the last nine: nothing adds up from run to run."""
+    peaks = touch(client, language, [2] * 100)
+    first, last = statistics.median(peaks[:9]), statistics.median(peaks[-9:])
+    assert abs(first - last) <= tolerance(language, 2), peaks
 
 
 @every_language
