@@ -8,6 +8,9 @@
   test [SUITE…] [-- ARGUMENT…]
               build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration
               fuzz model sandbox e2e chaos-short (all of these without a name), chaos, vm. ARGUMENTs go to pytest or meson test
+  images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
+              build the images of the master and of each language's executor with docker, podman or buildah; the bases
+              are made of Debian's packages, or with --pull taken from the registry
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
@@ -33,6 +36,9 @@ def main(command, *arguments):
         return test(arguments)
     if command in ("down", "lint", "fmt") and arguments:
         raise Failure(f"{command} takes no arguments")
+    if command == "images":
+        from images import images
+        return images(arguments)
     if command == "down":
         from up import down
         return down()

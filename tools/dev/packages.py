@@ -15,6 +15,8 @@ TEST = [*RUN, "lua5.4", "python3-jsonschema", "python3-redis", "python3-pytest",
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]
 VM = ["qemu-system-x86", "mmdebstrap", "genext2fs", "e2fsprogs"]
+BASE = ["mmdebstrap", "debian-archive-keyring"]
+ENGINE = ["podman", "buildah", "runc", "ca-certificates"]
 
 APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"]
 INSTALL = [*APT, "install", "-y", "--no-install-recommends"]
