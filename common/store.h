@@ -120,6 +120,24 @@ struct store_load {
 void store_load(struct store *store, const char *const *languages, size_t count,
                 void (*cb)(void *arg, const struct err *err, const struct store_load *load), void *arg);
 
+/* One of the last jobs, without what was asked and what came out. */
+struct store_recent {
+    const char *id;
+    enum job_state state;
+    const char *verdict;  /* or NULL */
+    const char *executor; /* or NULL */
+    int64_t created_ms;   /* Redis' clock; 0: not yet, as for the next two */
+    int64_t started_ms;
+    int64_t finished_ms;
+    int64_t attempts;
+    int64_t tests_done;
+    int64_t tests_total;
+};
+/* A language's, the newest first; at most 100 are remembered, and 100 of each owner. owner NULL: all. */
+void store_recent(struct store *store, const char *language, const char *owner,
+                  void (*cb)(void *arg, const struct err *err, const struct store_recent *jobs, size_t count),
+                  void *arg);
+
 /* One pass over a language's leases and stale queue heads. Any master, once a second. */
 struct store_reaped {
     int64_t requeued;

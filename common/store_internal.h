@@ -15,6 +15,7 @@ extern const struct redis_script store_script_leave;
 extern const struct redis_script store_script_load;
 extern const struct redis_script store_script_progress;
 extern const struct redis_script store_script_reap;
+extern const struct redis_script store_script_recent;
 extern const struct redis_script store_script_renew;
 extern const struct redis_script store_script_requeue;
 extern const struct redis_script store_script_retry;
@@ -75,6 +76,7 @@ struct store_op {
         void (*load)(void *, const struct err *, const struct store_load *);
         void (*dead)(void *, const struct err *, const struct store_dead *, size_t);
         void (*retry)(void *, const struct err *, bool);
+        void (*recent)(void *, const struct err *, const struct store_recent *, size_t);
         void (*reap)(void *, const struct err *, const struct store_reaped *);
         void (*claim)(void *, const struct err *, const struct store_claimed *);
         void (*renew)(void *, const struct err *, const enum store_lease *, size_t);

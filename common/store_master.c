@@ -1,5 +1,5 @@
-/* The operations of a master: enqueue, get, cancel, load, reap, dead. Each one builds a script's arguments and, below
- * that, reads its reply (docs/PROTOCOL.md has both). */
+/* The operations of a master: enqueue, get, cancel, load, recent, reap, dead. Each one builds a script's arguments and,
+ * below that, reads its reply (docs/PROTOCOL.md has both). */
 #include "store_internal.h"
 
 #include <errno.h>
@@ -236,6 +236,59 @@ void store_load(struct store *store, const char *const *languages, size_t count,
         args_own(&a, store_base(store, languages[i]));
     args_int(&a, STORE_ALIVE_MS);
     store_op_eval(op, &store_script_load, (int)count + 1, &a, on_load);
+}
+
+/* ---- recent jobs ---------------------------------------------------------------------------------------------- */
+
+static const char *word_or_null(const redisReply *reply)
+{
+    const char *word = reply_str(reply);
+    return word && *word ? word : NULL;
+}
+
+static bool read_recent(const redisReply *row, struct store_recent *out)
+{
+    if (!reply_is_array(row, 10))
+        return false;
+    redisReply *const *field = row->element;
+    char language[JOB_LANGUAGE_MAX + 1];
+    const char *state = reply_str(field[1]);
+    out->id = reply_str(field[0]);
+    out->verdict = word_or_null(field[2]);
+    out->created_ms = reply_int(field[3]);
+    out->started_ms = reply_int(field[4]);
+    out->finished_ms = reply_int(field[5]);
+    out->attempts = reply_int(field[6]);
+    out->tests_done = reply_int(field[7]);
+    out->tests_total = reply_int(field[8]);
+    out->executor = word_or_null(field[9]);
+    return out->id && job_id_language(out->id, language) == 0 && state && job_state_parse(state, &out->state) == 0;
+}
+
+static void on_recent(struct store_op *op, struct err *err, const redisReply *reply)
+{
+    struct err malformed;
+    size_t count = !err && reply_is_array(reply, 0) ? reply->elements : 0;
+    cleanup_free struct store_recent *jobs = xcalloc(count + 1, sizeof *jobs);
+    bool good = !err && reply_is_array(reply, 0);
+    for (size_t i = 0; i < count; i++)
+        good = good && read_recent(reply->element[i], &jobs[i]);
+    if (!err && !good)
+        err = reply_malformed(&malformed, "recent");
+    op->cb.recent(op->arg, err, err ? NULL : jobs, err ? 0 : count);
+}
+
+void store_recent(struct store *store, const char *language, const char *owner,
+                  void (*cb)(void *arg, const struct err *err, const struct store_recent *jobs, size_t count),
+                  void *arg)
+{
+    struct store_op *op = store_op_new(store, arg);
+    struct args a = {0};
+    op->cb.recent = cb;
+    args_own(&a, store_base(store, language));
+    args_int(&a, owner == NULL);
+    args_str(&a, owner);
+    store_op_eval(op, &store_script_recent, 1, &a, on_recent);
 }
 
 /* ---- reap ----------------------------------------------------------------------------------------------------- */

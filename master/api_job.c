@@ -16,7 +16,7 @@ struct job_query {
     struct call *call;
     char id[JOB_ID_SIZE];
     int64_t wait_ms; /* 0 once it waited */
-    enum job_form form;
+    const struct job_form *form;
 };
 
 static void query_destroy(struct job_query *query)
@@ -47,29 +47,47 @@ void api_job_answer_accepted(struct call *call, const char *id, enum job_state s
     call_reply(call, 202, &w);
 }
 
+static void put_full(struct json_writer *w, const struct reply_job *reply)
+{
+    reply_put_job(w, reply);
+}
+
+static void put_status(struct json_writer *w, const struct reply_job *reply)
+{
+    reply_put_status(w, reply->id, reply->job);
+}
+
+const struct job_form job_form_full = {.put = put_full};
+const struct job_form job_form_status = {.brief = true, .put = put_status};
+const struct job_form job_form_accepted = {.put = put_full, .answer_unfinished = api_job_answer_accepted};
+
+static void answer_read(struct job_query *query, const struct store_job *job, const struct submission *submission,
+                        const struct job_result *result)
+{
+    const struct lang *lang = submission ? lang_find(&query->call->master->langs, submission->language) : NULL;
+    struct limits limits;
+    if (lang)
+        limits = lang_resolve_limits(lang, &submission->limits);
+    struct json_writer w = {0};
+    query->form->put(
+        &w,
+        &(struct reply_job){
+            .id = query->id, .job = job, .submission = submission, .result = result, .limits = lang ? &limits : NULL});
+    call_reply(query->call, 200, &w);
+}
+
 static void answer_full(struct job_query *query, const struct store_job *job)
 {
-    struct call *call = query->call;
     struct submission submission = {0};
     struct job_result result = {0};
-    struct limits limits;
     struct err err;
     bool has_submission = job->request, has_result = job->result;
     if ((has_submission && submission_from_json(job->request, job->request_len, &submission, &err) < 0) ||
         (has_result && job_result_from_json(job->result, job->result_len, &result, &err) < 0)) {
         log_event(LOG_ERROR, "stored job unreadable", LOG_TEXT("job", query->id), LOG_TEXT("reason", err.msg));
-        call_error(call, 500, "stored_job_unreadable", NULL, "the stored job cannot be read by this release");
+        call_error(query->call, 500, "stored_job_unreadable", NULL, "the stored job cannot be read by this release");
     } else {
-        const struct lang *lang = has_submission ? lang_find(&call->master->langs, submission.language) : NULL;
-        if (lang)
-            limits = lang_resolve_limits(lang, &submission.limits);
-        struct json_writer w = {0};
-        reply_put_job(&w, &(struct reply_job){.id = query->id,
-                                              .job = job,
-                                              .submission = has_submission ? &submission : NULL,
-                                              .result = has_result ? &result : NULL,
-                                              .limits = lang ? &limits : NULL});
-        call_reply(call, 200, &w);
+        answer_read(query, job, has_submission ? &submission : NULL, has_result ? &result : NULL);
     }
     submission_finish(&submission);
     job_result_finish(&result);
@@ -77,15 +95,13 @@ static void answer_full(struct job_query *query, const struct store_job *job)
 
 static void answer(struct job_query *query, const struct store_job *job)
 {
-    if (query->form == JOB_FORM_STATUS) {
-        struct json_writer w = {0};
-        reply_put_status(&w, query->id, job);
-        call_reply(query->call, 200, &w);
-    } else if (query->form == JOB_FORM_ACCEPTED && !job_state_final(job->state)) {
-        api_job_answer_accepted(query->call, query->id, job->state, job->created_ms);
-    } else {
+    const struct job_form *form = query->form;
+    if (form->answer_unfinished && !job_state_final(job->state))
+        form->answer_unfinished(query->call, query->id, job->state, job->created_ms);
+    else if (form->brief)
+        answer_read(query, job, NULL, NULL);
+    else
         answer_full(query, job);
-    }
     query_destroy(query);
 }
 
@@ -125,8 +141,8 @@ static void on_got(void *arg, const struct err *err, const struct store_job *job
         return;
     }
     /* A job that was enqueued is accepted, whatever Redis does now. */
-    if (err && query->form == JOB_FORM_ACCEPTED)
-        api_job_answer_accepted(call, query->id, JOB_QUEUED, now_wall_ms());
+    if (err && query->form->answer_unfinished)
+        query->form->answer_unfinished(call, query->id, JOB_QUEUED, now_wall_ms());
     else if (err)
         call_store_failed(call, err);
     else
@@ -136,10 +152,10 @@ static void on_got(void *arg, const struct err *err, const struct store_job *job
 
 static void query_read(struct job_query *query)
 {
-    store_get(query->call->master->store, query->id, query->form != JOB_FORM_STATUS, on_got, query);
+    store_get(query->call->master->store, query->id, !query->form->brief, on_got, query);
 }
 
-void api_job_answer(struct call *call, const char *id, int64_t wait_ms, enum job_form form)
+void api_job_answer(struct call *call, const char *id, int64_t wait_ms, const struct job_form *form)
 {
     struct job_query *query = xcalloc(1, sizeof *query);
     query->call = call;
@@ -147,7 +163,7 @@ void api_job_answer(struct call *call, const char *id, int64_t wait_ms, enum job
     query->form = form;
     strncpy(query->id, id, sizeof query->id - 1);
     http_ref(call);
-    if (form == JOB_FORM_ACCEPTED && wait_ms > 0)
+    if (form->answer_unfinished && wait_ms > 0)
         query_wait(query); /* just enqueued: there is nothing to see yet */
     else
         query_read(query);
@@ -156,7 +172,7 @@ void api_job_answer(struct call *call, const char *id, int64_t wait_ms, enum job
 /* ---- handlers -----------------------------------------------------------------------------------------------------
  */
 
-static void get_in_form(struct call *call, enum job_form form)
+static void get_in_form(struct call *call, const struct job_form *form)
 {
     struct err err;
     int64_t wait_ms;
@@ -170,12 +186,12 @@ static void get_in_form(struct call *call, enum job_form form)
 
 void api_job_get(struct call *call)
 {
-    get_in_form(call, JOB_FORM_FULL);
+    get_in_form(call, &job_form_full);
 }
 
 void api_job_status(struct call *call)
 {
-    get_in_form(call, JOB_FORM_STATUS);
+    get_in_form(call, &job_form_status);
 }
 
 static void answer_cancelled(struct call *call, int status, const char *state, const char *message)

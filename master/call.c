@@ -15,17 +15,34 @@ void call_reply(struct call *call, int status, struct json_writer *w)
     buf_finish(&w->buf);
 }
 
+void call_put_error(struct json_writer *w, const char *code, const char *field, const char *message)
+{
+    json_open(w, "error", '{');
+    json_put_str(w, "code", code);
+    json_put_str(w, "message", message);
+    json_put_str(w, "field", field && *field ? field : NULL);
+    json_close(w, '}');
+}
+
 void call_error(struct call *call, int status, const char *code, const char *field, const char *message)
 {
     struct json_writer w = {0};
     json_open(&w, NULL, '{');
-    json_open(&w, "error", '{');
-    json_put_str(&w, "code", code);
-    json_put_str(&w, "message", message);
-    json_put_str(&w, "field", field && *field ? field : NULL);
-    json_close(&w, '}');
+    call_put_error(&w, code, field, message);
     json_close(&w, '}');
     call_reply(call, status, &w);
+}
+
+void call_timed_out(struct call *call, const char *id)
+{
+    struct json_writer w = {0};
+    cleanup_free char *location = xasprintf("/job/%s", id);
+    http_add_header(call, "location", location);
+    json_open(&w, NULL, '{');
+    call_put_error(&w, "timed_out", NULL, "the job has not ended in time: GET /job/{id} has its result later");
+    json_put_str(&w, "id", id);
+    json_close(&w, '}');
+    call_reply(call, 504, &w);
 }
 
 void call_bad_request(struct call *call, const struct err *err)

@@ -40,6 +40,7 @@ struct call {
 void call_reply(struct call *call, int status, struct json_writer *w);
 
 /* {"error":{code,message,field}}; field NULL or "" is null. */
+void call_put_error(struct json_writer *w, const char *code, const char *field, const char *message);
 void call_error(struct call *call, int status, const char *code, const char *field, const char *message);
 
 /* What a request's reader found: EBADMSG is 400, EINVAL is 422. */
@@ -48,6 +49,8 @@ void call_bad_request(struct call *call, const struct err *err);
 void call_store_failed(struct call *call, const struct err *err);
 void call_retry_later(struct call *call, const char *code, const char *message, int64_t retry_after_s);
 void call_not_found(struct call *call, const char *what);
+/* 504 of a route that has no other way to say that the job goes on: with its id. */
+void call_timed_out(struct call *call, const char *id);
 
 /* Whether the body is JSON by its Content-Type; answers 415 when not. */
 bool call_body_is_json(struct call *call);

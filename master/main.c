@@ -20,6 +20,7 @@ enum { DRAIN_MS = 10000 }; /* for answers that are on their way when the end is 
 static const struct http_route routes[] = {
     {"POST", "/execute", api_execute},
     {"POST", "/api/execute", api_execute},
+    {"POST", "/execute/batch", api_batch},
     {"GET", "/job/{id}", api_job_get},
     {"DELETE", "/job/{id}", api_job_cancel},
     {"GET", "/api/result/{id}", api_job_get},
@@ -27,6 +28,7 @@ static const struct http_route routes[] = {
     {"GET", "/languages", api_languages},
     {"GET", "/api/languages", api_languages},
     {"GET", "/load", api_load},
+    {"GET", "/status", api_status},
     {"GET", "/health", api_health},
     {"GET", "/livez", api_livez},
     {"GET", "/readyz", api_readyz},

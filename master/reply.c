@@ -268,6 +268,26 @@ void reply_put_status(struct json_writer *w, const char *id, const struct store_
     json_close(w, '}');
 }
 
+void reply_put_recent(struct json_writer *w, const struct store_recent *job)
+{
+    char language[JOB_LANGUAGE_MAX + 1];
+    if (job_id_language(job->id, language) < 0)
+        abort();
+    json_open(w, NULL, '{');
+    json_put_str(w, "id", job->id);
+    json_put_str(w, "language", language);
+    json_put_str(w, "status", job_state_name(job->state));
+    json_put_str(w, "verdict", job->verdict);
+    json_put_int(w, "testsDone", job->tests_done);
+    json_put_int(w, "testsTotal", job->tests_total);
+    json_put_int(w, "attempts", job->attempts);
+    json_put_str(w, "executor", job->executor);
+    put_time(w, "createdAt", job->created_ms);
+    put_time(w, "startedAt", job->started_ms);
+    put_time(w, "finishedAt", job->finished_ms);
+    json_close(w, '}');
+}
+
 void reply_put_accepted(struct json_writer *w, const char *id, enum job_state state, int64_t created_ms)
 {
     char language[JOB_LANGUAGE_MAX + 1];

@@ -20,6 +20,9 @@ void reply_put_job(struct json_writer *w, const struct reply_job *reply);
 /* GET /api/status/{id}: {id,status,progress}. */
 void reply_put_status(struct json_writer *w, const char *id, const struct store_job *job);
 
+/* A row of GET /status. */
+void reply_put_recent(struct json_writer *w, const struct store_recent *job);
+
 /* What POST /execute answers while the job has not ended: {id,status,timestamp,message}. */
 void reply_put_accepted(struct json_writer *w, const char *id, enum job_state state, int64_t created_ms);
 

@@ -454,28 +454,35 @@ static int complete(struct reader *r, const cJSON *root)
     return 0;
 }
 
-int submission_parse(const char *text, size_t len, const struct submission_rules *rules, struct submission *ret_s,
-                     struct err *err)
+int submission_read(const cJSON *root, const struct submission_rules *rules, struct submission *ret_s, struct err *err)
 {
     struct err unused;
     struct submission s = {0};
     struct reader r = {.rules = rules, .s = &s, .in.err = err ? err : &unused};
-    cJSON *root;
-    int result = json_parse(text, len, &root, r.in.err);
-    if (result < 0)
-        return result;
+    int result = 0;
     if (!cJSON_IsObject(root))
-        result = err_set(r.in.err, EINVAL, "the body must be a JSON object");
+        result = err_set(r.in.err, EINVAL, "a submission must be a JSON object");
     if (result == 0)
         result = find_language(&r, root);
     if (result == 0)
         result = fields_read_object(&r.in, root, top_fields, ARRAY_LEN(top_fields));
     if (result == 0)
         result = complete(&r, root);
-    cJSON_Delete(root);
     if (result < 0)
         submission_finish(&s);
     else
         *ret_s = s;
+    return result;
+}
+
+int submission_parse(const char *text, size_t len, const struct submission_rules *rules, struct submission *ret_s,
+                     struct err *err)
+{
+    cJSON *root;
+    int result = json_parse(text, len, &root, err);
+    if (result < 0)
+        return result;
+    result = submission_read(root, rules, ret_s, err);
+    cJSON_Delete(root);
     return result;
 }

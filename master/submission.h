@@ -3,6 +3,7 @@
 #define SENTINEL_SUBMISSION_H
 
 #include "job.h"
+#include "json.h"
 #include "lang.h"
 
 /* What may be asked for: settings of the service. */
@@ -18,5 +19,9 @@ struct submission_rules {
  * the field ("testCases[3].expected") and the message says what is allowed. */
 int submission_parse(const char *text, size_t len, const struct submission_rules *rules, struct submission *ret_s,
                      struct err *err) MUST_USE;
+
+/* The same of one value of a document that json_parse took. */
+int submission_read(const cJSON *root, const struct submission_rules *rules, struct submission *ret_s, struct err *err)
+    MUST_USE;
 
 #endif

@@ -15,6 +15,7 @@ if result ~= '' then
 end
 if verdict ~= '' then
   count('verdict:' .. verdict)
+  redis.call('HSET', job_key(id), 'verdict', verdict)
 end
 if state == 'completed' then
   redis.call('HSET', job_key(id), 'done', tests or 0)

@@ -25,6 +25,13 @@ local function retry_after()
   return math.max(1, math.min(60, math.ceil(waiting() / 10 * seconds / served)))
 end
 
+-- For /status: the last jobs of all, and of each owner.
+local function remember(list)
+  redis.call('LPUSH', list, id)
+  redis.call('LTRIM', list, 0, 99)
+  redis.call('PEXPIRE', list, queue_ttl + ttl + DAY)
+end
+
 -- The same id again is a caller who did not hear our answer.
 local created = redis.call('HGET', job_key(id), 'created')
 if created then
@@ -53,6 +60,10 @@ redis.call('HSET', job_key(id), 'v', v, 'owner', owner, 'request', request, 'tes
 queue(id, now, 'RPUSH')
 if idem then
   redis.call('SET', idem, id .. ' ' .. body_hash, 'PX', ttl)
+end
+remember(key('recent'))
+if owner ~= '' then
+  remember(key('recent:' .. redis.sha1hex(owner)))
 end
 count('enqueued')
 return {'enqueued', id, now, 0}

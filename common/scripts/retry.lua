@@ -6,7 +6,7 @@ if redis.call('LREM', key('dead'), 1, id) == 0 or get(id, 'state') ~= 'failed' t
   return 'none'
 end
 redis.call('HSET', job_key(id), 'attempts', 0, 'done', 0)
-redis.call('HDEL', job_key(id), 'reason', 'result', 'finished', 'started', 'executor')
+redis.call('HDEL', job_key(id), 'reason', 'result', 'verdict', 'finished', 'started', 'executor')
 redis.call('DEL', job_key(id) .. ':events')
 queue(id, now_ms(), 'RPUSH')
 count('retried')

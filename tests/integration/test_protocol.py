@@ -126,3 +126,26 @@ def test_each_row_of_what_is_killed_names_its_test():
             last = path if path != "…" else last
             source = (ROOT / "tests" / last).read_text()
             assert not function or f" {function}(" in source, name
+
+
+def test_recent_jobs_are_of_their_owner(run, admin):
+    for number, owner in enumerate(["a", "b", "a", ""]):
+        enqueue(run, f"p-{number}", owner=owner)
+    ids = lambda *who: [row[0] for row in run("recent", BASE, *who)]
+    assert ids(1, "") == ["p-3", "p-2", "p-1", "p-0"]
+    assert (ids(0, "a"), ids(0, "b"), ids(0, ""), ids(0, "c")) == (["p-2", "p-0"], ["p-1"], ["p-3"], [])
+    run("claim", BASE, "e", "t", 1000, 1)
+    run("complete", BASE, "p-0", "t", "completed", "accepted", "{}", "")
+    row = run("recent", BASE, 0, "a")[1]
+    assert (row[1], row[2], row[6], row[7], row[8], row[9]) == ("completed", "accepted", "1", "1", "1", "e")
+    admin.delete(f"{BASE}:job:p-2")
+    assert ids(0, "a") == ["p-0"]
+
+
+def test_recent_lists_are_bounded_and_end(run, admin):
+    for number in range(150):
+        enqueue(run, f"p-{number}", owner="a")
+    lists = [key for key in admin.keys("*") if ":recent" in key]
+    assert len(lists) == 2
+    for name in lists:
+        assert admin.llen(name) == 100 and admin.pttl(name) > 0

@@ -16,7 +16,8 @@ local MOST_ODD = 1 -- of late requests, drains and cancels together; all else ma
 local LEASE_MS = 1000000
 local FINAL = {completed = true, failed = true, cancelled = true, expired = true}
 -- Not told apart between states: they never decide anything, and some would make the graph endless.
-local UNSEEN = {requeued = true, created = true, queued = true, started = true, finished = true, reason = true}
+local UNSEEN = {requeued = true, created = true, queued = true, started = true, finished = true, reason = true,
+  [BASE .. ':recent'] = true}
 
 local scripts_dir, option = arg[1], arg[2]
 
