@@ -97,6 +97,8 @@ static const struct setting table[] = {
      .help = "work directory of a run, charged to its memory"},
     {"job-output-kb", NULL, PROGRAM_EXECUTOR, INT(job_output_kb), "4096", RANGE(1, 65536),
      .help = "kept output of a job as JSON carries it, shared by its tests"},
+    {"program-cache-mb", NULL, PROGRAM_EXECUTOR, INT(program_cache_mb), "64", RANGE(0, 16384),
+     .help = "compiled programs that are remembered, in memory; 0: none"},
 };
 
 /* "redis-url" → "SENTINEL_REDIS_URL" */

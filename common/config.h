@@ -47,6 +47,7 @@ struct config {
     int64_t drain_s; /* on SIGTERM: finish for this long, then give back */
     int64_t scratch_mb;
     int64_t job_output_kb; /* kept output of a whole job */
+    int64_t program_cache_mb;
 };
 
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_SETTINGS };

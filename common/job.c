@@ -163,6 +163,15 @@ void run_figures_finish(struct run_figures *r)
     *r = (struct run_figures){0};
 }
 
+struct run_figures run_figures_copy(const struct run_figures *r)
+{
+    struct run_figures copy = *r;
+    copy.out.data = r->out.data ? xmemdup(r->out.data, r->out.len) : NULL;
+    copy.errout.data = r->errout.data ? xmemdup(r->errout.data, r->errout.len) : NULL;
+    copy.reason = r->reason ? xstrdup(r->reason) : NULL;
+    return copy;
+}
+
 void job_result_finish(struct job_result *r)
 {
     run_figures_finish(&r->compile.run);

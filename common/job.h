@@ -112,6 +112,7 @@ struct test_result {
 struct compile_result {
     bool present; /* the language compiles */
     bool ok;
+    bool cached; /* an earlier job's, whose figures these are */
     struct run_figures run;
 };
 
@@ -147,6 +148,7 @@ enum verdict job_verdict(const struct test_result *tests, size_t count);
 void bytes_finish(struct bytes *b);
 void submission_finish(struct submission *s);
 void run_figures_finish(struct run_figures *r);
+struct run_figures run_figures_copy(const struct run_figures *r) MUST_USE;
 void job_result_finish(struct job_result *r);
 
 #endif

@@ -113,6 +113,8 @@ char *job_result_to_json(const struct job_result *r)
     if (r->compile.present) {
         json_open(&w, "compile", '{');
         json_put_bool(&w, "ok", r->compile.ok);
+        if (r->compile.cached)
+            json_put_bool(&w, "cached", true);
         put_run(&w, &r->compile.run);
         json_close(&w, '}');
     }
@@ -403,6 +405,7 @@ static void get_compile(struct reader *top, struct compile_result *compile)
     if (!in.object)
         return;
     compile->ok = get_bool(&in, "ok");
+    compile->cached = has(&in, "cached") && get_bool(&in, "cached");
     get_run(&in, &compile->run);
     absorb(top, &in);
 }

@@ -125,9 +125,18 @@ static int read_overhead(const struct file *f, const cJSON *step, int64_t *ret_m
     return 0;
 }
 
+static int read_cache(const struct file *f, const cJSON *step, bool *ret_cache)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(step, "cache");
+    if (item && !cJSON_IsBool(item))
+        return bad(f, "cache", "must be true or false");
+    *ret_cache = !cJSON_IsFalse(item);
+    return 0;
+}
+
 static int read_step(const struct file *f, const cJSON *root, const char *name, struct lang_step *ret)
 {
-    static const char *const known[] = {"argv", "collect", "limits", "memoryOverheadMb", "outOfMemory"};
+    static const char *const known[] = {"argv", "collect", "limits", "memoryOverheadMb", "outOfMemory", "cache"};
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(root, name);
     if (!cJSON_IsObject(step))
         return bad(f, name, "must be an object");
@@ -142,6 +151,8 @@ static int read_step(const struct file *f, const cJSON *root, const char *name, 
         r = read_list(f, step, "outOfMemory", false, &ret->out_of_memory, &ret->out_of_memory_count);
     if (r == 0)
         r = read_overhead(f, step, &ret->memory_overhead_mb);
+    if (r == 0)
+        r = read_cache(f, step, &ret->cache);
     if (r == 0)
         r = read_limits(f, step, &ret->limits);
     return r < 0 ? err_wrap(f->err, "in \"%s\"", name) : 0;

@@ -85,6 +85,21 @@ int bundle_of_sources(const struct source_file *files, size_t count, struct bund
     return 0;
 }
 
+int bundle_share(const struct bundle *bundle, struct bundle *ret_bundle)
+{
+    int fd = fcntl(bundle->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    *ret_bundle = (struct bundle){
+        .fd = fd,
+        .count = bundle->count,
+        .files = xmemdup(bundle->files, bundle->count * sizeof *bundle->files),
+        .names = xmemdup(bundle->names, bundle->names_len),
+        .names_len = bundle->names_len,
+    };
+    return 0;
+}
+
 void bundle_finish(struct bundle *bundle)
 {
     base_close_fd(&bundle->fd);

@@ -20,6 +20,8 @@ struct bundle {
 
 int bundle_of_sources(const struct source_file *files, size_t count, struct bundle *ret_bundle, struct err *err)
     MUST_USE;
+/* The same files once more, of one memory: *ret_bundle is finished by itself. -errno of dup. */
+int bundle_share(const struct bundle *bundle, struct bundle *ret_bundle) MUST_USE;
 void bundle_finish(struct bundle *bundle);
 
 #endif

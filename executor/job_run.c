@@ -89,6 +89,8 @@ static void job_step(struct job_run *job, enum job_run_event event)
     case JOB_RUN_TO_COMPILE:
         if (event == EVENT_BEGUN)
             job->state = JOB_RUN_COMPILING;
+        else if (event == EVENT_COMPILED) /* by an earlier job */
+            job->state = JOB_RUN_TESTING;
         else if (event == EVENT_STOP)
             enter_stopping(job);
         return;
@@ -192,6 +194,8 @@ static void take_compilation(struct job_run *job, struct box_answer *answer)
     if (compile->ok) {
         job->program = answer->collected;
         answer->collected = BUNDLE_NONE;
+        if (job->lang->compile.cache)
+            program_cache_put(job->programs, &job->program_key, &job->program, compile);
         job_step(job, EVENT_COMPILED);
     } else {
         job_stop(job, JOB_RUN_COMPLETED, NULL);
@@ -341,14 +345,16 @@ size_t job_run_waiting(const struct job_run *job, size_t most)
 
 /* ---- the beginning -------------------------------------------------------------------------------------------- */
 
-struct job_run *job_run_create(struct runner *runner, const struct runner_options *options, uv_loop_t *loop,
-                               const struct job_order *order, const char *tier)
+struct job_run *job_run_create(struct runner *runner, const struct runner_options *options,
+                               struct program_cache *programs, uv_loop_t *loop, const struct job_order *order,
+                               const char *tier)
 {
     struct job_run *job = xcalloc(1, sizeof *job);
     *job = (struct job_run){
         .state = order->lang->compiled ? JOB_RUN_TO_COMPILE : JOB_RUN_TESTING,
         .runner = runner,
         .options = options,
+        .programs = programs,
         .id = xstrdup(order->id),
         .lang = order->lang,
         .submission = *order->submission,
@@ -378,11 +384,21 @@ struct job_run *job_run_create(struct runner *runner, const struct runner_option
     return job;
 }
 
-/* Sources are bundled when the job is in its runner's line, which a job that stops leaves. */
+static bool find_program(struct job_run *job)
+{
+    if (!job->lang->compiled || !job->lang->compile.cache)
+        return false;
+    job->program_key = program_key_of(job->lang, job->result.toolchain, &job->submission);
+    return program_cache_find(job->programs, &job->program_key, &job->program, &job->result.compile);
+}
+
+/* Not before the job is in its runner's line, which a job that stops leaves. */
 void job_run_prepare(struct job_run *job)
 {
     struct err err;
-    if (bundle_of_sources(job->submission.files, job->submission.file_count, &job->sources, &err) < 0)
+    if (find_program(job))
+        job_step(job, EVENT_COMPILED);
+    else if (bundle_of_sources(job->submission.files, job->submission.file_count, &job->sources, &err) < 0)
         job_stop(job, JOB_RUN_GIVEN_BACK, err.msg);
 }
 

@@ -4,6 +4,7 @@
 #define SENTINEL_JOB_RUN_H
 
 #include "plan.h"
+#include "program_cache.h"
 #include "runner.h"
 
 #define JOB_COMPILATION (PLAN_NONE - 1) /* the index of the run that is no test */
@@ -29,13 +30,15 @@ struct job_run {
     enum job_run_end end; /* valid from STOPPING on */
     struct runner *runner;
     const struct runner_options *options; /* the runner's */
+    struct program_cache *programs;       /* the runner's */
     struct job_run *next;                 /* in the runner's line, until ENDED */
     char *id;
     const struct lang *lang;
     struct submission submission;
     struct limits limits; /* of a test */
     struct bundle sources;
-    struct bundle program; /* what compiling left */
+    struct bundle program;          /* what compiling left */
+    struct program_key program_key; /* when the language compiles */
     struct plan plan;
     struct earlier *earlier; /* per test, and one for the compilation behind them */
     size_t tests_done;
@@ -51,10 +54,11 @@ struct job_run {
 };
 
 /* tier: of the boxes, or NULL. */
-struct job_run *job_run_create(struct runner *runner, const struct runner_options *options, uv_loop_t *loop,
-                               const struct job_order *order, const char *tier) MUST_USE;
+struct job_run *job_run_create(struct runner *runner, const struct runner_options *options,
+                               struct program_cache *programs, uv_loop_t *loop, const struct job_order *order,
+                               const char *tier) MUST_USE;
 
-/* Bundles the sources, once the job stands in its runner's line. */
+/* Bundles the sources, or finds the program of an earlier job, once the job stands in its runner's line. */
 void job_run_prepare(struct job_run *job);
 
 /* A test's index, JOB_COMPILATION, or PLAN_NONE: the run to begin next. */

@@ -416,6 +416,7 @@ static int setup(struct executor *x, struct err *err)
         .min_tier = x->min_tier,
         .job_timeout_ms = x->config.job_timeout_s * 1000,
         .job_output_bytes = (size_t)x->config.job_output_kb * 1024,
+        .program_cache_bytes = (size_t)x->config.program_cache_mb << 20,
         .scratch_bytes = (uint64_t)x->config.scratch_mb << 20,
         .on_change = on_boxes,
         .arg = x,

@@ -28,6 +28,7 @@ struct runner {
     struct job_run *first; /* in line */
     uv_idle_t idle;        /* active while schedule() is due */
     int null_fd;
+    struct program_cache *programs;
     size_t refs; /* boxes, jobs, the idle handle: freed with the last */
     void (*on_closed)(void *arg);
     void *closed_arg;
@@ -42,6 +43,7 @@ static void runner_unref(struct runner *r)
     void (*on_closed)(void *) = r->on_closed;
     void *arg = r->closed_arg;
     close(r->null_fd);
+    program_cache_destroy(r->programs);
     free(r->slots);
     free(r);
     on_closed(arg);
@@ -155,6 +157,7 @@ int runner_create(uv_loop_t *loop, const struct runner_options *options, struct 
     r->options = *options;
     r->loop = loop;
     r->null_fd = fd;
+    r->programs = program_cache_create(options->program_cache_bytes);
     r->slots = xcalloc(options->slots, sizeof *r->slots);
     r->refs = 1;
     uv_idle_init(loop, &r->idle);
@@ -246,8 +249,8 @@ int64_t runner_down_ms(const struct runner *runner)
 struct job_run *runner_start(struct runner *runner, const struct job_order *order)
 {
     const struct box_hello *hello = runner_hello(runner);
-    struct job_run *job =
-        job_run_create(runner, &runner->options, runner->loop, order, hello ? result_tier_name(hello->tier) : NULL);
+    struct job_run *job = job_run_create(runner, &runner->options, runner->programs, runner->loop, order,
+                                         hello ? result_tier_name(hello->tier) : NULL);
     struct job_run **at = &runner->first;
     while (*at)
         at = &(*at)->next;

@@ -13,8 +13,9 @@ struct runner_options {
     size_t slots;           /* most that will be opened */
     enum box_tier min_tier; /* a box below it is not used */
     int64_t job_timeout_ms;
-    size_t job_output_bytes; /* kept of a whole job */
-    uint64_t scratch_bytes;  /* of a run */
+    size_t job_output_bytes;    /* kept of a whole job */
+    uint64_t scratch_bytes;     /* of a run */
+    size_t program_cache_bytes; /* 0: none */
     /* There may be room for a job now, or a box came or went. Never from inside a call to the runner. */
     void (*on_change)(void *arg);
     void *arg;

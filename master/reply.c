@@ -164,6 +164,7 @@ static void put_compile(struct json_writer *w, const struct compile_result *comp
         return;
     json_open(w, "compile", '{');
     json_put_bool(w, "ok", compile->ok);
+    json_put_bool(w, "cached", compile->cached);
     put_run(w, &compile->run);
     json_put_str(w, "reason", compile->run.reason);
     json_close(w, '}');
