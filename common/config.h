@@ -35,7 +35,11 @@ struct config {
     int64_t max_tests;
     int64_t max_files;
     int64_t max_wait_s;
-    int64_t execute_wait_s;    /* POST /execute waits this long without being asked (clients of 000 and 004); 0: not */
+    int64_t execute_wait_s; /* POST /execute waits this long without being asked (clients of 000 and 004); 0: not */
+    char *keys_file;        /* "" is none */
+    char *api_keys;         /* the same lines as the file's, ";" between */
+    char *allow_open;       /* "true": a public address may be served without keys */
+    char *open_routes;
     int64_t request_timeout_s; /* of reading a request; and the keep-alive's idle time */
     /* executor */
     char *executor_id; /* "" makes one from the first language and the host's name */

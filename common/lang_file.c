@@ -4,7 +4,6 @@
 #include "json.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -277,30 +276,12 @@ void lang_file_finish(struct lang *lang)
     *lang = (struct lang){0};
 }
 
-static int read_whole(const char *path, struct buf *out, struct err *err)
-{
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set_errno(err, errno, "%s", path);
-    for (;;) {
-        buf_reserve(out, 4096);
-        ssize_t got = read(fd, out->data + out->len, 4096);
-        if (got < 0)
-            return err_set_errno(err, errno, "%s", path);
-        if (got == 0)
-            return 0;
-        out->len += (size_t)got;
-        if (out->len > FILE_MAX)
-            return err_set(err, EINVAL, "%s: larger than %d KB", path, FILE_MAX / 1024);
-    }
-}
-
 int lang_file_load(const char *dir, const char *path, const struct lang_ceilings *ceilings, struct lang *ret_lang,
                    struct err *err)
 {
     struct buf text = {0};
     cJSON *root = NULL;
-    int r = read_whole(path, &text, err);
+    int r = buf_add_file(&text, path, FILE_MAX, err);
     if (r == 0) {
         r = json_parse(text.data ? text.data : "", text.len, &root, err);
         if (r < 0)

@@ -23,22 +23,21 @@ bool log_enabled(enum log_level level)
     return level >= settings.least;
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+static void write_line(const char *level, bool audit, const char *event, const struct log_field *fields, size_t count)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    if (!log_enabled(level))
-        return;
     char time[RFC3339_SIZE];
     format_rfc3339(now_wall_ms(), time);
 
     struct json_writer w = {0};
     json_open(&w, NULL, '{');
     json_put_str(&w, "time", time);
-    json_put_str(&w, "level", names[level]);
+    json_put_str(&w, "level", level);
     json_put_str(&w, "program", settings.program);
     if (settings.executor)
         json_put_str(&w, "executor", settings.executor);
     json_put_str(&w, "event", event);
+    if (audit)
+        json_put_bool(&w, "audit", true);
     for (size_t i = 0; i < count; i++) {
         if (!fields[i].is_text)
             json_put_int(&w, fields[i].key, fields[i].number);
@@ -52,4 +51,16 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     ssize_t written = write(STDERR_FILENO, w.buf.data, w.buf.len);
     (void)written;
     buf_finish(&w.buf);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    if (log_enabled(level))
+        write_line(names[level], false, event, fields, count);
+}
+
+void log_write_audit(const char *event, const struct log_field *fields, size_t count)
+{
+    write_line("info", true, event, fields, count);
 }

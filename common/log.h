@@ -26,4 +26,10 @@ struct log_field {
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
+/* As log_event, whatever the level, with "audit":true: who did what that only some may, and who was refused. */
+#define log_audit(event, ...)                                         \
+    log_write_audit((event), (const struct log_field[]){__VA_ARGS__}, \
+                    sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+void log_write_audit(const char *event, const struct log_field *fields, size_t count);
+
 #endif

@@ -131,7 +131,7 @@ static void on_got(void *arg, const struct err *err, const struct store_job *job
 {
     struct job_query *query = arg;
     struct call *call = query->call;
-    bool visible = job && strcmp(job->owner, call->owner) == 0;
+    bool visible = job && call_may_see(call, job->owner);
     if (visible && !job_state_final(job->state) && query->wait_ms > 0 && call->state == CALL_OPEN) {
         query_wait(query);
         return;
@@ -230,5 +230,5 @@ void api_job_cancel(struct call *call)
         return;
     }
     http_ref(call);
-    store_cancel(call->master->store, call->id, call->owner, on_cancelled, call);
+    store_cancel(call->master->store, call->id, call->admin ? NULL : call->owner, on_cancelled, call);
 }

@@ -116,6 +116,6 @@ void api_status(struct call *call)
     status->pending = master->langs.count + 1;
     http_ref(call);
     for (size_t i = 0; i < master->langs.count; i++)
-        store_recent(master->store, master->language_names[i], call->owner, on_recent, status);
+        store_recent(master->store, master->language_names[i], call->admin ? NULL : call->owner, on_recent, status);
     status_unpend(status);
 }

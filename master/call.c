@@ -9,6 +9,18 @@
 
 static const char json_type[] = "application/json; charset=utf-8";
 
+void call_set_owner(struct call *call, const char *key_id, bool admin)
+{
+    snprintf(call->owner_id, sizeof call->owner_id, "%s", key_id);
+    call->owner = call->owner_id;
+    call->admin = admin;
+}
+
+bool call_may_see(const struct call *call, const char *owner)
+{
+    return call->admin || strcmp(call->owner, owner) == 0;
+}
+
 void call_reply(struct call *call, int status, struct json_writer *w)
 {
     http_answer(call, status, json_type, w->buf.data, w->buf.len);

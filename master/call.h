@@ -18,6 +18,7 @@ struct call {
     /* for handlers */
     struct master *master;
     const char *owner; /* the API key's id that made the request, "" without keys */
+    bool admin;        /* that key may see and do everything */
     const char *method;
     const char *path; /* without the query */
     const char *id;   /* what the pattern's {id} matched, or NULL */
@@ -27,6 +28,8 @@ struct call {
     void (*on_gone)(void *arg);
     void *on_gone_arg;
 
+    char owner_id[33]; /* what `owner` points to, unless it is "" */
+
     /* http.c's */
     enum call_state state;
     int refs;
@@ -35,6 +38,11 @@ struct call {
     int64_t since_ms;         /* CLOCK_MONOTONIC: arrival, later the answer */
     struct call *prev, *next; /* of all that are not GONE */
 };
+
+/* The key that made the request, from the guard; copied. */
+void call_set_owner(struct call *call, const char *key_id, bool admin);
+/* Whether the caller may see what this owner made. Others get a 404, as if it were not there. */
+bool call_may_see(const struct call *call, const char *owner);
 
 /* Answers with what the writer holds, which is empty afterwards. */
 void call_reply(struct call *call, int status, struct json_writer *w);

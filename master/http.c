@@ -34,6 +34,7 @@ struct http {
     h2o_accept_ctx_t accept;
     const struct http_route *routes;
     size_t route_count;
+    void (*admit)(struct call *call, const struct http_route *route);
     struct master *master;
     struct call calls; /* head of the ring of calls that are not GONE */
     void (*on_drained)(void *arg);
@@ -160,6 +161,8 @@ static const char *reason_phrase(int status)
         {200, "OK"},
         {202, "Accepted"},
         {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {409, "Conflict"},
@@ -268,7 +271,7 @@ static void dispatch(struct http *http, struct call *call)
             continue;
         if (method_matches(route, call->method)) {
             buf_finish(&allow);
-            route->handle(call);
+            http->admit(call, route);
             return;
         }
         buf_printf(&allow, "%s%s%s", allow.len ? ", " : "", route->method,
@@ -439,6 +442,7 @@ int http_create(uv_loop_t *loop, const struct http_options *options, struct http
     struct http *http = xcalloc(1, sizeof *http);
     http->routes = options->routes;
     http->route_count = options->route_count;
+    http->admit = options->admit;
     http->master = options->master;
     http->calls.prev = http->calls.next = &http->calls;
     configure(http, options);

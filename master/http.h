@@ -7,6 +7,20 @@
 
 #include <uv.h>
 
+/* What a route wants of its caller; guard.c knows which key may do what. */
+enum access {
+    ACCESS_KEY,   /* any key but a monitor's, where there are keys */
+    ACCESS_ADMIN, /* an admin's key, always */
+    ACCESS_PROBE, /* nothing */
+    /* A key, unless the setting open-routes has it. */
+    ACCESS_DOCS,
+    ACCESS_HEALTH,
+    ACCESS_LANGUAGES,
+    ACCESS_LOAD,
+    ACCESS_METRICS, /* a monitor's or an admin's */
+    ACCESS_COUNT,
+};
+
 struct call;
 struct http;
 struct master;
@@ -17,6 +31,7 @@ struct http_route {
     const char *pattern;
     void (*handle)(struct call *call); /* answers now or later, exactly once; the call is its own reference's while
                                         * it runs: keep it longer with http_ref */
+    enum access access;
 };
 
 struct http_options {
@@ -26,6 +41,8 @@ struct http_options {
     int64_t request_timeout_ms; /* of reading a request, and of an idle connection */
     const struct http_route *routes;
     size_t route_count;
+    /* Lets the call through to route->handle, now or later, or answers it. */
+    void (*admit)(struct call *call, const struct http_route *route);
     struct master *master; /* handed to each call */
 };
 

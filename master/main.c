@@ -2,6 +2,8 @@
  * Holds no state of its own: any number of masters may stand before one Redis. */
 #include "api.h"
 #include "dead.h"
+#include "guard.h"
+#include "key_command.h"
 #include "log.h"
 #include "master.h"
 #include "reaper.h"
@@ -25,20 +27,20 @@ static const struct http_route routes[] = {
     {"DELETE", "/job/{id}", api_job_cancel},
     {"GET", "/api/result/{id}", api_job_get},
     {"GET", "/api/status/{id}", api_job_status},
-    {"GET", "/languages", api_languages},
-    {"GET", "/api/languages", api_languages},
-    {"GET", "/load", api_load},
+    {"GET", "/languages", api_languages, ACCESS_LANGUAGES},
+    {"GET", "/api/languages", api_languages, ACCESS_LANGUAGES},
+    {"GET", "/load", api_load, ACCESS_LOAD},
     {"GET", "/status", api_status},
-    {"GET", "/health", api_health},
-    {"GET", "/livez", api_livez},
-    {"GET", "/readyz", api_readyz},
+    {"GET", "/health", api_health, ACCESS_HEALTH},
+    {"GET", "/livez", api_livez, ACCESS_PROBE},
+    {"GET", "/readyz", api_readyz, ACCESS_PROBE},
 };
 
 struct server {
     struct master master;
     uv_loop_t *loop;
     struct http *http;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
     uv_timer_t drain_timer;
     bool draining;
 };
@@ -82,11 +84,22 @@ static void on_signal(uv_signal_t *handle, int signum)
     uv_timer_start(&server->drain_timer, on_drain_timeout, DRAIN_MS, 0);
 }
 
-static void watch_signal(struct server *server, uv_signal_t *handle, int signum)
+/* The keys are read again. */
+static void on_hangup(uv_signal_t *handle, int signum)
+{
+    struct server *server = handle->data;
+    struct err err = {0};
+    if (guard_reload(server->master.guard, &err) < 0)
+        log_event(LOG_ERROR, "keys not reloaded, the old ones stay", LOG_TEXT("error", err.msg));
+    else
+        log_audit("keys reloaded", LOG_INT("keys", guard_key_count(server->master.guard)), LOG_INT("signal", signum));
+}
+
+static void watch_signal(struct server *server, uv_signal_t *handle, int signum, uv_signal_cb on_signal_cb)
 {
     uv_signal_init(server->loop, handle);
     handle->data = server;
-    uv_signal_start(handle, on_signal, signum);
+    uv_signal_start(handle, on_signal_cb, signum);
 }
 
 /* ---- the start ----------------------------------------------------------------------------------------------------
@@ -165,6 +178,8 @@ static int start(struct server *server, struct err *err)
 {
     struct master *master = &server->master;
     int r = load_languages(master, err);
+    if (r == 0)
+        r = guard_create(&master->config, &master->guard, err);
     if (r < 0)
         return r;
     r = http_create(server->loop,
@@ -175,6 +190,7 @@ static int start(struct server *server, struct err *err)
                         .request_timeout_ms = master->config.request_timeout_s * 1000,
                         .routes = routes,
                         .route_count = ARRAY_LEN(routes),
+                        .admit = guard_admit,
                         .master = master,
                     },
                     &server->http, err);
@@ -185,8 +201,9 @@ static int start(struct server *server, struct err *err)
         return r;
     master->waiters = waiters_create(server->loop, master->store, master->language_names, master->langs.count);
     reaper_create(server->loop, master->store, master->language_names, master->langs.count);
-    watch_signal(server, &server->on_term, SIGTERM);
-    watch_signal(server, &server->on_int, SIGINT);
+    watch_signal(server, &server->on_term, SIGTERM, on_signal);
+    watch_signal(server, &server->on_int, SIGINT, on_signal);
+    watch_signal(server, &server->on_hup, SIGHUP, on_hangup);
     return 0;
 }
 
@@ -197,6 +214,8 @@ int main(int argc, char **argv)
     enum config_action action;
     if (argc > 1 && strcmp(argv[1], "dead") == 0)
         return dead_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "key") == 0)
+        return key_main(argc - 1, argv + 1);
     if (config_load(&server.master.config, PROGRAM_MASTER, argc, argv, &action, &err) < 0)
         return fail(&err);
     if (action != CONFIG_RUN)

@@ -6,6 +6,7 @@
 #include "lang.h"
 #include "store.h"
 
+struct guard;
 struct waiters;
 
 struct master {
@@ -13,6 +14,7 @@ struct master {
     struct lang_table langs;
     const char **language_names; /* as many as langs.count, borrowed from it */
     struct limits most;          /* ceilings of a submission's limits */
+    struct guard *guard;
     struct store *store;
     struct waiters *waiters;
 };

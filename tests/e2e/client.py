@@ -12,16 +12,19 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class Client:
-    def __init__(self, url):
+    def __init__(self, url, token=None):
         self.url = url.rstrip("/")
         self.session = requests.Session()
+        self.token = token
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {token}"
 
     def close(self):
         self.session.close()
 
     def another(self):
         """A client with connections of its own, for another thread."""
-        return Client(self.url)
+        return Client(self.url, self.token)
 
     def request(self, method, path, **more):
         more.setdefault("timeout", 90)

@@ -1,0 +1,20 @@
+/* Who may call what. Every request passes guard_admit before its handler sees it: the key that it came with, whether
+ * that key's role may use the route, the audit of what is refused. */
+#ifndef SENTINEL_GUARD_H
+#define SENTINEL_GUARD_H
+
+#include "call.h"
+#include "config.h"
+
+struct guard;
+
+/* EINVAL: the keys cannot be read, or a public address would be served without any (the message says what to do). */
+int guard_create(const struct config *config, struct guard **ret_guard, struct err *err) MUST_USE;
+/* Reads the keys again. On failure the old ones stay. */
+int guard_reload(struct guard *guard, struct err *err) MUST_USE;
+size_t guard_key_count(const struct guard *guard);
+
+/* Calls route->handle with the call's owner known, or answers 401 or 403. */
+void guard_admit(struct call *call, const struct http_route *route);
+
+#endif
