@@ -21,6 +21,8 @@ void api_health(struct call *call);
 void api_livez(struct call *call);
 void api_readyz(struct call *call);
 
+void api_asset(struct call *call); /* what web/embed.py took up under the call's path, else 404 */
+
 /* How a dialect shows a job. */
 struct job_form {
     bool brief; /* the stored request and result are not needed: `reply` has neither */

@@ -160,6 +160,7 @@ static const char *reason_phrase(int status)
     } phrases[] = {
         {200, "OK"},
         {202, "Accepted"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -190,7 +191,7 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     http_add_header(call, "content-type", content_type);
     req->res.status = status;
     req->res.reason = reason_phrase(status);
-    req->res.content_length = len;
+    req->res.content_length = status == 304 ? SIZE_MAX : len; /* a length would be that of the body it stands for */
     call->state = CALL_ANSWERED;
     call->since_ms = now_mono_ms();
     call->on_gone = NULL;

@@ -34,6 +34,8 @@ static const struct http_route routes[] = {
     {"GET", "/health", api_health, ACCESS_HEALTH},
     {"GET", "/livez", api_livez, ACCESS_PROBE},
     {"GET", "/readyz", api_readyz, ACCESS_PROBE},
+    {"GET", "/openapi.json", api_asset, ACCESS_DOCS},
+    {"GET", "/openapi.yaml", api_asset, ACCESS_DOCS},
 };
 
 struct server {

@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 import requests
 
+import contract
+
 FINAL = {"completed", "failed", "cancelled", "expired"}
+SENT_KEPT = 65536  # bytes, of what a raw connection sent: enough to know its requests by
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -29,7 +32,9 @@ class Client:
     def request(self, method, path, **more):
         more.setdefault("timeout", 90)
         more.setdefault("allow_redirects", False)
-        return self.session.request(method, self.url + path, **more)
+        response = self.session.request(method, self.url + path, **more)
+        contract.check_response(response, more.get("stream", False))
+        return response
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
@@ -85,6 +90,7 @@ class Raw:
         self.host = parts.netloc
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=timeout)
         self.reader = self.socket.makefile("rb")
+        self.sent = b""
 
     def __enter__(self):
         return self
@@ -98,8 +104,10 @@ class Raw:
 
     def send(self, data):
         """Sends what the other side takes: a server that answered early may have closed."""
+        data = data.encode() if isinstance(data, str) else data
+        self.sent = (self.sent + data[:SENT_KEPT])[-4 * SENT_KEPT:]
         try:
-            self.socket.sendall(data.encode() if isinstance(data, str) else data)
+            self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass
 
@@ -113,9 +121,12 @@ class Raw:
     def response(self):
         """(status, headers, body) of the next response; None when the connection ended instead."""
         try:
-            return self._response()
+            response = self._response()
         except ConnectionResetError:
             return None
+        if response:
+            contract.check_raw(self.sent, response)
+        return response
 
     def _response(self):
         line = self.reader.readline()

@@ -8,7 +8,7 @@ import subprocess
 from progress import Failure, run, say
 
 BUILD = ["gcc", "libc6-dev", "meson", "ninja-build", "pkgconf", "libuv1-dev", "libhiredis-dev", "libcjson-dev",
-         "libseccomp-dev", "libssl-dev"]
+         "libseccomp-dev", "libssl-dev", "zlib1g-dev", "python3-yaml"]
 MASTER = ["libh2o-dev"]  # Debian 13 has none: the master is left out there
 RUN = ["redis-server"]
 TEST = [*RUN, "lua5.4", "python3-jsonschema", "python3-redis", "python3-pytest", "python3-requests"]
