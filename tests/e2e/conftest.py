@@ -42,7 +42,7 @@ class Estate:
     def check_nothing_left(self):
         """Only when every service is closed: then no process of a box and no cgroup may be left. What is goes."""
         try:
-            harness.wait_until(lambda: not harness.orphans(self.services), "no process is left behind", 10)
+            harness.wait_until(lambda: not harness.orphans(self.services), "no process is left behind", 30)
             left = self.cgroups.leftovers()
             assert not left, f"cgroups left behind: {left}"
         finally:

@@ -26,7 +26,7 @@ ALIASES = {"REDIS_URL", "LOG_LEVEL", "MAX_CODE_LENGTH", "MAX_TEST_CASES", "PORT"
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior|Memory)Sanitizer|: runtime error: |Assertion .* failed")
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=60):
     """What `condition` returns once it is true; AssertionError naming `what` when it never is."""
     deadline = time.monotonic() + seconds
     while True:
@@ -260,7 +260,7 @@ class Service:
             return names <= {row["containerId"] for row in self.client.get("/load").json()["containers"]}
 
         if names:
-            wait_until(registered, f"/load shows {sorted(names)}", 30)
+            wait_until(registered, f"/load shows {sorted(names)}", 120)
 
     def close(self):
         """What was wrong at the end, as a list of sentences. Executors go first: they report to a master's Redis."""

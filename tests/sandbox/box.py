@@ -37,6 +37,8 @@ REPLY_REST = struct.Struct("=IiiIQQQQQQQQQII256s")
 
 SCALE = float(os.environ.get("SENTINEL_TEST_TIME_SCALE", "1"))
 MB = 1024 * 1024
+PROMPT = 20 * SCALE  # seconds: tells what hangs from a busy machine; nothing is measured by it
+NOISE = 2 * MB  # of a peak by cgroup v1, which charges a group 256 KB at a time for each processor
 GRANTS = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/work", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
 

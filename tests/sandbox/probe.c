@@ -203,7 +203,9 @@ static int do_shared_hog(char **argv)
     if (p == MAP_FAILED)
         return tell(-1);
     touch_bytes(p, size);
-    return tell(0);
+    tell(0);
+    pause(); /* who samples sees it for certain */
+    return 0;
 }
 
 static int do_memfd(char **argv)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from box import COMPILE, MB, RUN, SCALE, Limits, scaled_us
+from box import COMPILE, MB, PROMPT, RUN, SCALE, Limits
 from test_box import ended
 
 PROFILES = [RUN, COMPILE]
@@ -46,19 +46,19 @@ def test_fork_bomb(box):
     begin = time.monotonic()
     reply = box.run_probe("forkbomb", limits=Limits(processes=20, cpu=0.5, wall=1))
     assert reply.cause in ("cpu", "wall", "memory"), reply
-    assert time.monotonic() - begin < 2 * SCALE
+    assert time.monotonic() - begin < PROMPT
 
 
 def test_daemon(box):
     """8, 9: it leaves the session, and holds stdout."""
     begin = time.monotonic()
-    ended(box.run_probe("daemon"), exit_code=0)
-    assert time.monotonic() - begin < 1 * SCALE
+    ended(box.run_probe("daemon", limits=Limits(wall=2 * PROMPT / SCALE)), exit_code=0)
+    assert time.monotonic() - begin < PROMPT
 
 
 def test_stdout_closed_and_going_on(box):
     """10."""
-    ended(box.run_probe("quiet-spin", limits=Limits(cpu=0.2, wall=5)), "cpu")
+    ended(box.run_probe("quiet-spin", limits=Limits(cpu=0.2, wall=60)), "cpu")
 
 
 def test_vfork_child_that_sleeps(box):
@@ -155,7 +155,7 @@ def test_obstacles_in_place_of_a_result(box, obstacle):
                   exit_code=0)
     assert reply.stdout == b"ok\n"
     assert (reply.files, reply.bundle) == ({}, -1)
-    assert time.monotonic() - begin < 2 * SCALE
+    assert time.monotonic() - begin < PROMPT
 
 
 def test_sparse_result(box):
@@ -245,7 +245,7 @@ def test_other_processes(box):
     for name in ("prlimit64", "sched_setaffinity"):
         assert call(box, name, 1, 128, "zeros", "zeros") == "ENOSYS", name
     assert call(box, "setpriority", 0, 1, 0) == "ENOSYS"
-    assert call(box, "setpriority", 0, 0, 1) == "ok"
+    assert call(box, "setpriority", 0, 0, 19) == "ok"  # whoever runs the tests may be nice himself
     assert call(box, "ioprio_set", 1, 1, 0) == "EPERM"
     assert call(box, "sched_setscheduler", 1, 0, "zeros") == "EPERM"
 
@@ -406,5 +406,5 @@ def test_answer_within_the_wall_limit(box):
     begin = time.monotonic()
     reply = box.run(["/bin/sh", "-c", script], limits=Limits(wall=1, cpu=5, processes=64, output=1000))
     assert reply.status == "ok"
-    assert time.monotonic() - begin < 2 * SCALE
-    assert reply.wall_us <= scaled_us(2)
+    assert time.monotonic() - begin < PROMPT
+    assert reply.wall_us < PROMPT * 1e6

@@ -51,13 +51,13 @@ ROWS = {
         "tests": [["", ""]],
         "limits": {"cpuTimeMs": 500, "wallTimeMs": 20000},
         "verdicts": ["cpu_time_exceeded"],
-        "evidence": {"cpuTimeMs": [490, 900], "wallTimeMs": [400, 19000], "reason": r"500|0\.5"},
+        "evidence": {"cpuTimeMs": [490, 900], "wallTimeMs": [400, 19000], "reason": r"of 500 ms of CPU time"},
     },
     "wall_limit": {
         "tests": [["", ""]],
         "limits": {"cpuTimeMs": 5000, "wallTimeMs": 700},
         "verdicts": ["wall_time_exceeded"],
-        "evidence": {"wallTimeMs": [690, 1700], "cpuTimeMs": [0, 400], "reason": r"700|0\.7"},
+        "evidence": {"wallTimeMs": [690, 9000], "cpuTimeMs": [0, 400], "reason": r"of 700 ms of wall time"},
     },
     "memory_limit": {
         "tests": [["", ""]],
