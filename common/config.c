@@ -33,14 +33,15 @@ struct setting {
 
 static const struct setting table[] = {
     {"redis-url", "REDIS_URL", BOTH, TEXT(redis_url), "redis://127.0.0.1:6379",
-     .help = "Redis 7 or newer: `redis://[[user][:password]@]host[:port][/db]` or `unix:///path`"},
+     .help = "Redis 7 or newer: `redis://[[user][:password]@]host[:port][/db]` or `unix:///path`; "
+             "002's `REDIS_HOST` and `REDIS_PORT` are taken where there is no URL"},
     {"prefix", NULL, BOTH, TEXT(prefix), "sentinel", .help = "first part of every key in Redis"},
     {"redis-deadline-ms", NULL, BOTH, INT(redis_deadline_ms), "3000", RANGE(50, 60000),
      .help = "a Redis command without an answer by then ends its connection"},
     {"languages-dir", NULL, BOTH, TEXT(languages_dir), SENTINEL_LANGUAGES_DIR, .help = "folder of the language files"},
     {"languages", NULL, BOTH, TEXT(languages), "all", .help = "`all`, or names with commas between"},
     {"log-level", "LOG_LEVEL", BOTH, TEXT(log_level), "info", .choices = "debug|info|warn|error",
-     .help = "least level that is logged"},
+     .help = "least level that is logged; 002's `DEBUG=true` and 001's option `-v` are `debug`"},
     {"result-ttl-s", NULL, BOTH, INT(result_ttl_s), "3600", RANGE(1, 604800),
      .help = "a finished job can be read for this long"},
     {"queue-ttl-s", NULL, BOTH, INT(queue_ttl_s), "3600", RANGE(1, 604800),
@@ -65,7 +66,8 @@ static const struct setting table[] = {
     {"max-cpus-milli", NULL, BOTH, INT(max_cpus_milli), "4000", RANGE(10, 1024000),
      .help = "ceiling of `limits.cpus`, in thousandths"},
     {"host", NULL, PROGRAM_MASTER, TEXT(host), "127.0.0.1", .help = "address to listen on"},
-    {"port", "PORT", PROGRAM_MASTER, INT(port), "8080", RANGE(1, 65535), .help = "port to listen on"},
+    {"port", "PORT", PROGRAM_MASTER, INT(port), "8080", RANGE(1, 65535),
+     .help = "port to listen on; 001's option is `--http-port`"},
     {"max-body-kb", NULL, PROGRAM_MASTER, INT(max_body_kb), "8192", RANGE(1, 65536),
      .help = "size of a request's body, then 413"},
     {"max-code-bytes", "MAX_CODE_LENGTH", PROGRAM_MASTER, INT(max_code_bytes), "50000", RANGE(1, 8388608),
@@ -76,6 +78,8 @@ static const struct setting table[] = {
     {"max-wait-s", NULL, PROGRAM_MASTER, INT(max_wait_s), "60", RANGE(1, 600), .help = "longest `?wait=`"},
     {"execute-wait", NULL, PROGRAM_MASTER, INT(execute_wait_s), "0", RANGE(0, 60),
      .help = "`POST /execute` waits this long without being asked (clients of 000 and 004)"},
+    {"v1-timeout-s", "EXECUTION_TIMEOUT", PROGRAM_MASTER, INT(v1_timeout_s), "30", RANGE(1, 120),
+     .help = "CPU and wall time of a run of `/api/v1/execute` that names none"},
     {"request-timeout-s", NULL, PROGRAM_MASTER, INT(request_timeout_s), "30", RANGE(1, 600),
      .help = "a request must arrive by then; also how long an idle connection is kept"},
     {"keys-file", NULL, PROGRAM_MASTER, TEXT(keys_file), "",
@@ -161,6 +165,33 @@ static int set_value(struct config *c, const struct setting *s, const char *sour
 
 /* ---- sources -------------------------------------------------------------------------------------------------- */
 
+/* 002 names the parts of the URL. A port that is none is what Kubernetes tells each pod of a Service named redis:
+ * "tcp://10.0.0.1:6379". */
+static char *redis_url_of_parts(void)
+{
+    const char *host = getenv("REDIS_HOST"), *port = getenv("REDIS_PORT");
+    if (!host || !*host)
+        return NULL;
+    if (!port || !*port || port[strspn(port, "0123456789")])
+        port = "6379";
+    return xasprintf(strchr(host, ':') ? "redis://[%s]:%s" : "redis://%s:%s", host, port);
+}
+
+static bool is_true(const char *value)
+{
+    return value && (strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 || strcmp(value, "1") == 0);
+}
+
+/* What the documents' variables come to where neither the variable nor its alias is there; the caller frees it. */
+static char *derived_value(const struct setting *s)
+{
+    if (strcmp(s->name, "redis-url") == 0)
+        return redis_url_of_parts();
+    if (strcmp(s->name, "log-level") == 0 && is_true(getenv("DEBUG")))
+        return xstrdup("debug");
+    return NULL;
+}
+
 static int load_environment(struct config *c, enum program program, struct err *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -172,9 +203,10 @@ static int load_environment(struct config *c, enum program program, struct err *
             source = s->alias;
             value = getenv(s->alias);
         }
+        cleanup_free char *derived = value ? NULL : derived_value(s);
         if (!value) {
             source = s->name;
-            value = s->fallback;
+            value = derived ? derived : s->fallback;
         }
         if (s->programs & program) {
             int r = set_value(c, s, source, value, err);
@@ -228,15 +260,31 @@ static const struct setting *find_option(const char *name, size_t len, enum prog
     return NULL;
 }
 
+/* 001's own spellings: its options have one dash, as Go's flags do. */
+static const char *spelling_of(const char *option)
+{
+    static const char *const others[][2] = {
+        {"-http-port", "--port"},
+        {"--http-port", "--port"},
+        {"-v", "--log-level"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (strncmp(option, others[i][0], strcspn(option, "=")) == 0 && !others[i][0][strcspn(option, "=")])
+            return others[i][1];
+    return option;
+}
+
 static int load_options(struct config *c, enum program program, int argc, char **argv, struct err *err)
 {
     for (int i = 1; i < argc; i++) {
-        const char *option = argv[i];
-        size_t len = strncmp(option, "--", 2) == 0 ? strcspn(option + 2, "=") : 0;
-        const struct setting *s = find_option(option + 2, len, program);
+        const char *option = argv[i], *spelling = spelling_of(option);
+        const char *given = strchr(option, '=');
+        size_t len = strncmp(spelling, "--", 2) == 0 ? strcspn(spelling + 2, "=") : 0;
+        const struct setting *s = find_option(spelling + 2, len, program);
         if (len == 0 || !s)
             return err_set_field(err, EINVAL, option, "unknown option \"%.64s\"; --help lists what there is", option);
-        const char *value = option[2 + len] == '=' ? option + 3 + len : i + 1 < argc ? argv[++i] : NULL;
+        bool verbose = strcspn(option, "=") == 2; /* -v, -v=2: the number says nothing here */
+        const char *value = verbose ? "debug" : given ? given + 1 : i + 1 < argc ? argv[++i] : NULL;
         if (!value)
             return err_set_field(err, EINVAL, s->name, "option --%s wants a value", s->name);
         int r = set_value(c, s, s->name, value, err);

@@ -9,6 +9,8 @@
 void api_execute(struct call *call); /* POST */
 void api_batch(struct call *call);   /* POST */
 
+void api_v1_execute(struct call *call); /* POST */
+
 void api_job_get(struct call *call);
 void api_job_status(struct call *call);
 void api_job_cancel(struct call *call);
@@ -25,7 +27,8 @@ void api_asset(struct call *call); /* what web/embed.py took up under the call's
 
 /* How a dialect shows a job. */
 struct job_form {
-    bool brief; /* the stored request and result are not needed: `reply` has neither */
+    bool completed_only; /* a job that ended without a result is an error: 500, or 504 where nobody took it */
+    bool brief;          /* the stored request and result are not needed: `reply` has neither */
     void (*put)(struct json_writer *w, const struct reply_job *reply);
     /* Of a job that has not ended when the time to wait is over. NULL: put shows it, whatever its state. */
     void (*answer_unfinished)(struct call *call, const char *id, enum job_state state, int64_t created_ms);

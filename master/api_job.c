@@ -98,6 +98,10 @@ static void answer(struct job_query *query, const struct store_job *job)
     const struct job_form *form = query->form;
     if (form->answer_unfinished && !job_state_final(job->state))
         form->answer_unfinished(query->call, query->id, job->state, job->created_ms);
+    else if (form->completed_only && job->state == JOB_EXPIRED)
+        call_error(query->call, 504, "job_expired", NULL, job->reason ? job->reason : "nobody took the job in time");
+    else if (form->completed_only && (job->state != JOB_COMPLETED || !job->request || !job->result))
+        call_error(query->call, 500, "job_failed", NULL, job->reason ? job->reason : "the job has no result");
     else if (form->brief)
         answer_read(query, job, NULL, NULL);
     else

@@ -63,7 +63,9 @@ void call_timed_out(struct call *call, const char *id);
 /* Whether the body is JSON by its Content-Type; answers 415 when not. */
 bool call_body_is_json(struct call *call);
 
-/* The milliseconds that ?wait=SECONDS or "Prefer: wait=SECONDS" ask for, else default_s of them. EINVAL: field. */
+enum { CALL_WAIT_UNASKED = -1 };
+/* The milliseconds that ?wait=SECONDS or "Prefer: wait=SECONDS" ask for, else default_s of them
+ * (CALL_WAIT_UNASKED: less than 0). EINVAL: field. */
 int call_wait_ms(struct call *call, int64_t default_s, int64_t *ret_ms, struct err *err) MUST_USE;
 
 #endif

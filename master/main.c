@@ -18,7 +18,7 @@
 
 enum { DRAIN_MS = 10000 }; /* for answers that are on their way when the end is asked for */
 
-/* The native dialect. */
+/* The native dialect, then the others. */
 static const struct http_route routes[] = {
     {"POST", "/execute", api_execute},
     {"POST", "/api/execute", api_execute},
@@ -36,6 +36,9 @@ static const struct http_route routes[] = {
     {"GET", "/readyz", api_readyz, ACCESS_PROBE},
     {"GET", "/openapi.json", api_asset, ACCESS_DOCS},
     {"GET", "/openapi.yaml", api_asset, ACCESS_DOCS},
+    {"POST", "/api/v1/execute", api_v1_execute},
+    {"GET", "/api/v1/languages", api_languages, ACCESS_LANGUAGES},
+    {"GET", "/api/v1/health", api_health, ACCESS_HEALTH},
 };
 
 struct server {

@@ -227,7 +227,7 @@ void reply_put_job(struct json_writer *w, const struct reply_job *reply)
         abort();
     json_open(w, NULL, '{');
     json_put_str(w, "id", reply->id);
-    json_put_str(w, "status", job_state_name(job->state));
+    json_put_str(w, "status", reply->status ? reply->status : job_state_name(job->state));
     put_time(w, "timestamp", last_change_ms(job));
     json_put_str(w, "language", language);
     if (reply->result) {

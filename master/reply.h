@@ -11,6 +11,7 @@ struct reply_job {
     const struct store_job *job;
     const struct submission *submission;
     const struct job_result *result;
+    const char *status;          /* instead of the state's name; or NULL */
     const struct limits *limits; /* what the submission's come to; NULL: unknown */
 };
 

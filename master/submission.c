@@ -408,22 +408,21 @@ static const struct field top_fields[] = {
     {"userId", read_user_id},
 };
 
-static int find_language(struct reader *r, const cJSON *root)
+int submission_read_language(struct fields *in, const cJSON *object, const struct submission_rules *rules,
+                             const struct lang **ret_lang)
 {
-    const cJSON *value = fields_member(root, "language");
+    const struct lang_table *langs = rules->langs;
+    const cJSON *value = fields_member(object, "language");
     if (!value)
-        return fields_refuse(&r->in, "language", "is required");
-    r->lang = cJSON_IsString(value) ? lang_find(r->rules->langs, value->valuestring) : NULL;
-    if (r->lang) {
-        r->s->language = xstrdup(r->lang->name);
+        return fields_refuse(in, "language", "is required");
+    *ret_lang = cJSON_IsString(value) ? lang_find(langs, value->valuestring) : NULL;
+    if (*ret_lang)
         return 0;
-    }
     char what[224] = "must be one of";
     size_t used = strlen(what);
-    for (size_t i = 0; i < r->rules->langs->count && used < sizeof what; i++)
-        used +=
-            (size_t)snprintf(what + used, sizeof what - used, "%s %s", i ? "," : "", r->rules->langs->langs[i].name);
-    return fields_refuse(&r->in, "language", what);
+    for (size_t i = 0; i < langs->count && used < sizeof what; i++)
+        used += (size_t)snprintf(what + used, sizeof what - used, "%s %s", i ? "," : "", langs->langs[i].name);
+    return fields_refuse(in, "language", what);
 }
 
 /* What no single field can tell: what is missing, sizes of all together, defaults. */
@@ -463,9 +462,11 @@ int submission_read(const cJSON *root, const struct submission_rules *rules, str
     if (!cJSON_IsObject(root))
         result = err_set(r.in.err, EINVAL, "a submission must be a JSON object");
     if (result == 0)
-        result = find_language(&r, root);
-    if (result == 0)
+        result = submission_read_language(&r.in, root, rules, &r.lang);
+    if (result == 0) {
+        s.language = xstrdup(r.lang->name);
         result = fields_read_object(&r.in, root, top_fields, ARRAY_LEN(top_fields));
+    }
     if (result == 0)
         result = complete(&r, root);
     if (result < 0)

@@ -22,7 +22,8 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 # Variables that the settings table takes as aliases: the tester's own must not leak into the children.
-ALIASES = {"REDIS_URL", "LOG_LEVEL", "MAX_CODE_LENGTH", "MAX_TEST_CASES", "PORT", "HOSTNAME", "JOB_TIMEOUT"}
+ALIASES = {"REDIS_URL", "REDIS_HOST", "REDIS_PORT", "LOG_LEVEL", "DEBUG", "MAX_CODE_LENGTH", "MAX_TEST_CASES", "PORT",
+           "EXECUTION_TIMEOUT", "HOSTNAME", "JOB_TIMEOUT"}
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior|Memory)Sanitizer|: runtime error: |Assertion .* failed")
 
 

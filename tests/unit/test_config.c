@@ -50,6 +50,47 @@ static void test_sources(void)
     config_finish(&c);
 }
 
+/* What the documents call it. */
+static void test_other_names(void)
+{
+    struct config c;
+    struct err err = {0};
+    setenv("REDIS_HOST", "queue", 1);
+    setenv("REDIS_PORT", "6380", 1);
+    setenv("DEBUG", "true", 1);
+    is_int(load(&c, PROGRAM_MASTER, "-http-port=8081", NULL, &err), 0, "002's variables, 001's option");
+    is_str(c.redis_url, "redis://queue:6380", "host and port make the URL");
+    is_str(c.log_level, "debug", "DEBUG is a level");
+    is_int(c.port, 8081, "-http-port is the port");
+    config_finish(&c);
+    setenv("REDIS_PORT", "tcp://10.0.0.1:6379", 1);
+    setenv("REDIS_HOST", "fd00::1", 1);
+    setenv("DEBUG", "false", 1);
+    is_int(load(&c, PROGRAM_EXECUTOR, NULL, NULL, &err), 0, "what Kubernetes says of a Service named redis is no port");
+    is_str(c.redis_url, "redis://[fd00::1]:6379", "an IPv6 host has brackets");
+    is_str(c.log_level, "info", "DEBUG=false is nothing");
+    config_finish(&c);
+    setenv("REDIS_URL", "unix:///r", 1);
+    is_int(load(&c, PROGRAM_MASTER, "-v=2", NULL, &err), 0, "001's -v");
+    is_str(c.redis_url, "unix:///r", "a URL goes before its parts");
+    is_str(c.log_level, "debug", "-v is a level");
+    config_finish(&c);
+    is_int(load(&c, PROGRAM_MASTER, "--http-port", "8082", &err), 0, "an option's value may follow it");
+    is_int(c.port, 8082, "--http-port is the port");
+    config_finish(&c);
+    setenv("EXECUTION_TIMEOUT", "12", 1);
+    is_int(load(&c, PROGRAM_MASTER, NULL, NULL, &err), 0, "002's EXECUTION_TIMEOUT");
+    is_int(c.v1_timeout_s, 12, "is of the v1 dialect");
+    config_finish(&c);
+    refused("-port", "1", "unknown option");
+    refused("-", "1", "unknown option");
+    unsetenv("REDIS_HOST");
+    unsetenv("REDIS_PORT");
+    unsetenv("REDIS_URL");
+    unsetenv("DEBUG");
+    unsetenv("EXECUTION_TIMEOUT");
+}
+
 static void test_refusals(void)
 {
     refused("--port", "0", "from 1 to 65535");
@@ -82,6 +123,7 @@ int main(void)
 {
     clearenv();
     test_sources();
+    test_other_names();
     test_refusals();
     test_let_through();
     return done_testing();
