@@ -11,6 +11,7 @@
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
               build the images of the master and of each language's executor with docker, podman or buildah; the bases
               are made of Debian's packages, or with --pull taken from the registry
+  bench       runs, jobs and requests as ratios to what the machine does without us; a table, build/bench/bench.json and .svg
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
@@ -26,7 +27,7 @@ def main(command, *arguments):
     if command in ("help", "-h", "--help"):
         say(__doc__.rstrip())
         return 0
-    if command in ("up", "test"):
+    if command in ("bench", "up", "test"):
         enter_own_scope()
     if command == "up":
         from up import up
@@ -34,7 +35,7 @@ def main(command, *arguments):
     if command == "test":
         from suites import test
         return test(arguments)
-    if command in ("down", "lint", "fmt") and arguments:
+    if command in ("bench", "down", "lint", "fmt") and arguments:
         raise Failure(f"{command} takes no arguments")
     if command == "images":
         from images import images
@@ -42,6 +43,9 @@ def main(command, *arguments):
     if command == "down":
         from up import down
         return down()
+    if command == "bench":
+        from bench import bench
+        return bench()
     if command in ("lint", "fmt"):
         import lint
         return getattr(lint, command)()

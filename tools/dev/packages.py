@@ -11,6 +11,7 @@ BUILD = ["gcc", "libc6-dev", "meson", "ninja-build", "pkgconf", "libuv1-dev", "l
          "libseccomp-dev", "libssl-dev", "zlib1g-dev", "python3-yaml"]
 MASTER = ["libh2o-dev"]  # Debian 13 has none: the master is left out there
 RUN = ["redis-server"]
+BENCH = ["bubblewrap", "redis-tools", "wrk"]
 TEST = [*RUN, "lua5.4", "python3-jsonschema", "python3-redis", "python3-pytest", "python3-requests"]
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]
