@@ -40,7 +40,13 @@ struct config {
     char *api_keys;         /* the same lines as the file's, ";" between */
     char *allow_open;       /* "true": a public address may be served without keys */
     char *open_routes;
-    int64_t v1_timeout_s;      /* of a run that the v1 dialect gives none */
+    int64_t v1_timeout_s; /* of a run that the v1 dialect gives none */
+    char *trusted_proxies;
+    char *cors_origins;
+    int64_t rate_ip; /* requests a minute; 0: no limit */
+    int64_t rate_ip_burst;
+    int64_t rate_key;
+    int64_t rate_key_burst;
     int64_t request_timeout_s; /* of reading a request; and the keep-alive's idle time */
     /* executor */
     char *executor_id; /* "" makes one from the first language and the host's name */

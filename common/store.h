@@ -92,6 +92,24 @@ enum store_cancelled {
 void store_cancel(struct store *store, const char *id, const char *owner,
                   void (*cb)(void *arg, const struct err *err, enum store_cancelled outcome), void *arg);
 
+/* A token bucket: `burst` requests at once, and one more every `interval_us`. */
+struct store_bucket {
+    const char *name; /* "ip:192.0.2.1" */
+    int64_t burst;
+    int64_t interval_us;
+};
+enum { STORE_BUCKETS_MOST = 2 };
+struct store_bucket_state {
+    bool allowed;
+    int64_t remaining;
+    int64_t full_us; /* until it is full */
+    int64_t wait_us; /* until it has `need`; 0: it has */
+};
+/* When each of 1 to STORE_BUCKETS_MOST buckets has `need` requests left they all pay `cost` (> 0), into debt if they
+ * must; else none does. states[i] answers buckets[i]. */
+void store_limit(struct store *store, const struct store_bucket *buckets, size_t count, int64_t need, int64_t cost,
+                 void (*cb)(void *arg, const struct err *err, const struct store_bucket_state *states), void *arg);
+
 struct store_queue_load {
     const char *language;
     int64_t waiting; /* both lists */

@@ -12,6 +12,7 @@ extern const struct redis_script store_script_complete;
 extern const struct redis_script store_script_dead;
 extern const struct redis_script store_script_enqueue;
 extern const struct redis_script store_script_leave;
+extern const struct redis_script store_script_limit;
 extern const struct redis_script store_script_load;
 extern const struct redis_script store_script_progress;
 extern const struct redis_script store_script_reap;
@@ -73,6 +74,7 @@ struct store_op {
         void (*enqueue)(void *, const struct err *, const struct store_enqueue_reply *);
         void (*get)(void *, const struct err *, const struct store_job *);
         void (*cancel)(void *, const struct err *, enum store_cancelled);
+        void (*limit)(void *, const struct err *, const struct store_bucket_state *);
         void (*load)(void *, const struct err *, const struct store_load *);
         void (*dead)(void *, const struct err *, const struct store_dead *, size_t);
         void (*retry)(void *, const struct err *, bool);

@@ -3,6 +3,7 @@
 #include "fields.h"
 #include "intake.h"
 #include "master.h"
+#include "ratelimit.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -132,6 +133,7 @@ static void batch_begin(struct call *call, const cJSON *list, const char *key)
     size_t count = (size_t)cJSON_GetArraySize(list);
     *batch = (struct batch){
         .call = call, .count = count, .pending = count + 1, .items = xcalloc(count, sizeof *batch->items)};
+    ratelimit_charge(call, (int64_t)count - 1);
     http_ref(call);
     struct item *item = batch->items;
     const cJSON *value;

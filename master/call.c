@@ -16,6 +16,20 @@ void call_set_owner(struct call *call, const char *key_id, bool admin)
     call->admin = admin;
 }
 
+const struct address *call_address(struct call *call)
+{
+    if (!call->has_client) {
+        struct sockaddr_storage peer = http_peer(call);
+        struct address address = address_of_socket((struct sockaddr *)&peer);
+        const struct address_list *trusted = &call->master->trusted_proxies;
+        /* Looked up only behind a trusted proxy: nobody else's word counts. */
+        bool behind = address_list_has(trusted, &address);
+        call->client = address_of_client(trusted, &address, behind ? http_header_all(call, "x-forwarded-for") : NULL);
+        call->has_client = true;
+    }
+    return &call->client;
+}
+
 bool call_may_see(const struct call *call, const char *owner)
 {
     return call->admin || strcmp(call->owner, owner) == 0;

@@ -3,6 +3,7 @@
 #ifndef SENTINEL_CALL_H
 #define SENTINEL_CALL_H
 
+#include "address.h"
 #include "http.h"
 #include "json.h"
 
@@ -20,14 +21,18 @@ struct call {
     const char *owner; /* the API key's id that made the request, "" without keys */
     bool admin;        /* that key may see and do everything */
     const char *method;
-    const char *path; /* without the query */
-    const char *id;   /* what the pattern's {id} matched, or NULL */
-    const char *body; /* valid until the answer */
+    const char *path;               /* without the query */
+    const struct http_route *route; /* NULL: no such path */
+    const char *id;                 /* what the pattern's {id} matched, or NULL */
+    const char *body;               /* valid until the answer */
     size_t body_len;
     /* When the client leaves before it was answered; set by who waits on its behalf. */
     void (*on_gone)(void *arg);
     void *on_gone_arg;
 
+    struct address client; /* valid when has_client */
+    bool has_client;
+    int admission;     /* guard.c's: what it thinks of the key */
     char owner_id[33]; /* what `owner` points to, unless it is "" */
 
     /* http.c's */
@@ -43,6 +48,9 @@ struct call {
 void call_set_owner(struct call *call, const char *key_id, bool admin);
 /* Whether the caller may see what this owner made. Others get a 404, as if it were not there. */
 bool call_may_see(const struct call *call, const char *owner);
+
+/* Who the client is, behind trusted proxies; :: when it had left before anybody asked. */
+const struct address *call_address(struct call *call);
 
 /* Answers with what the writer holds, which is empty afterwards. */
 void call_reply(struct call *call, int status, struct json_writer *w);

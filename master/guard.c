@@ -2,9 +2,11 @@
  * a master serves loopback addresses only, unless it is told to. A call keeps a copy of its key's id: the keys may be
  * loaded anew while it waits. */
 #include "guard.h"
+#include "cors.h"
 #include "keys.h"
 #include "log.h"
 #include "master.h"
+#include "ratelimit.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -104,6 +106,8 @@ int guard_create(const struct config *config, struct guard **ret_guard, struct e
         r = keys_load(config->keys_file, config->api_keys, &guard->keys, err);
     if (r == 0)
         r = check_exposure(guard, err);
+    if (r == 0)
+        r = cors_check(config->cors_origins, err);
     if (r < 0)
         guard_destroy(guard);
     else
@@ -146,25 +150,34 @@ static const char *presented_token(struct call *call)
     return http_header(call, "x-auth-token");
 }
 
-static void log_refusal(struct call *call, const char *why)
+static void audit(struct call *call, const char *event, const char *why)
 {
-    log_audit("refused", LOG_TEXT("why", why), LOG_TEXT("key", *call->owner ? call->owner : NULL),
-              LOG_TEXT("method", call->method), LOG_TEXT("path", call->path));
+    char client[ADDRESS_TEXT_SIZE];
+    address_format(call_address(call), client);
+    log_audit(event, LOG_TEXT("why", why), LOG_TEXT("key", *call->owner ? call->owner : NULL),
+              LOG_TEXT("client", client), LOG_TEXT("method", call->method), LOG_TEXT("path", call->path));
 }
 
-static void refuse_unknown(struct call *call, bool presented)
-{
-    log_refusal(call, presented ? "wrong key" : "no key");
-    http_add_header(call, "www-authenticate", presented ? "Bearer error=\"invalid_token\"" : "Bearer");
-    call_error(call, 401, presented ? "invalid_key" : "key_required", "Authorization",
-               presented ? "this API key is not known"
-                         : "send an API key as \"Authorization: Bearer KEY\" or X-Auth-Token");
-}
+enum verdict_on_key { KEY_GOOD, KEY_MISSING, KEY_WRONG, KEY_NOT_ALLOWED, KEY_NOT_ADMIN, KEY_NONE_SET };
 
-static void refuse_role(struct call *call, const char *code, const char *message)
+static const struct refusal {
+    int status;
+    const char *code, *message;
+} refusals[] = {
+    [KEY_MISSING] = {401, "key_required", "send an API key as \"Authorization: Bearer KEY\" or X-Auth-Token"},
+    [KEY_WRONG] = {401, "invalid_key", "this API key is not known"},
+    [KEY_NOT_ALLOWED] = {403, "key_not_allowed", "this key's role may not do that"},
+    [KEY_NOT_ADMIN] = {403, "admin_key_required", "this needs an admin key"},
+    [KEY_NONE_SET] = {403, "no_admin_key", "this needs an admin key, and this service has no keys"},
+};
+
+static void refuse(struct call *call, enum verdict_on_key verdict)
 {
-    log_refusal(call, code);
-    call_error(call, 403, code, "Authorization", message);
+    const struct refusal *refusal = &refusals[verdict];
+    audit(call, "refused", refusal->code);
+    if (refusal->status == 401)
+        http_add_header(call, "www-authenticate", verdict == KEY_WRONG ? "Bearer error=\"invalid_token\"" : "Bearer");
+    call_error(call, refusal->status, refusal->code, "Authorization", refusal->message);
 }
 
 static bool role_may(enum key_role role, enum access access)
@@ -188,37 +201,44 @@ static bool role_may(enum key_role role, enum access access)
     abort();
 }
 
-/* Whether the call may go on; answers when not. */
-static bool check_key(const struct guard *guard, struct call *call, enum access access)
+static enum verdict_on_key check_key(const struct guard *guard, struct call *call, enum access access)
 {
-    if (keys_count(guard->keys) == 0) {
-        if (access == ACCESS_ADMIN)
-            refuse_role(call, "no_admin_key", "this needs an admin key, and this service has no keys");
-        return access != ACCESS_ADMIN;
-    }
+    if (keys_count(guard->keys) == 0)
+        return access == ACCESS_ADMIN ? KEY_NONE_SET : KEY_GOOD;
     if (guard->open[access])
-        return true;
+        return KEY_GOOD;
     const char *token = presented_token(call);
     const struct key *key = token ? keys_find(guard->keys, token) : NULL;
-    if (!key) {
-        refuse_unknown(call, token != NULL);
-        return false;
-    }
+    if (!key)
+        return token ? KEY_WRONG : KEY_MISSING;
     call_set_owner(call, key->id, key->role == KEY_ADMIN);
-    if (!role_may(key->role, access)) {
-        refuse_role(call, access == ACCESS_ADMIN ? "admin_key_required" : "key_not_allowed",
-                    access == ACCESS_ADMIN ? "this needs an admin key" : "this key's role may not do that");
-        return false;
-    }
-    return true;
+    if (role_may(key->role, access))
+        return KEY_GOOD;
+    return access == ACCESS_ADMIN ? KEY_NOT_ADMIN : KEY_NOT_ALLOWED;
 }
 
+bool guard_begin(struct call *call)
+{
+    return cors_handle(call, call->master->config.cors_origins);
+}
+
+static void pass(struct call *call)
+{
+    if (call->admission != KEY_GOOD) {
+        refuse(call, (enum verdict_on_key)call->admission);
+        return;
+    }
+    if (call->route->access == ACCESS_ADMIN)
+        audit(call, "admin call", NULL);
+    call->route->handle(call);
+}
+
+/* A wrong key pays as well: whoever tries keys is slowed down like everybody. Probes and scrapes never pay. */
 void guard_admit(struct call *call, const struct http_route *route)
 {
-    if (!check_key(call->master->guard, call, route->access))
-        return;
-    if (route->access == ACCESS_ADMIN)
-        log_audit("admin call", LOG_TEXT("key", call->owner), LOG_TEXT("method", call->method),
-                  LOG_TEXT("path", call->path));
-    route->handle(call);
+    call->admission = check_key(call->master->guard, call, route->access);
+    if (route->access == ACCESS_PROBE || route->access == ACCESS_METRICS)
+        pass(call);
+    else
+        ratelimit_take(call, pass);
 }

@@ -34,6 +34,7 @@ struct http {
     h2o_accept_ctx_t accept;
     const struct http_route *routes;
     size_t route_count;
+    bool (*begin)(struct call *call);
     void (*admit)(struct call *call, const struct http_route *route);
     struct master *master;
     struct call calls; /* head of the ring of calls that are not GONE */
@@ -124,6 +125,31 @@ const char *http_header(struct call *call, const char *name)
     return h2o_strdup(&req->pool, value.base, value.len).base;
 }
 
+const char *http_header_all(struct call *call, const char *name)
+{
+    struct buf all = {0};
+    ssize_t at = -1;
+    if (call->state != CALL_OPEN)
+        return NULL;
+    h2o_req_t *req = call->req;
+    while ((at = h2o_find_header_by_str(&req->headers, name, strlen(name), at)) >= 0) {
+        if (all.data)
+            buf_add_str(&all, ", ");
+        buf_add(&all, req->headers.entries[at].value.base, req->headers.entries[at].value.len);
+    }
+    const char *joined = all.data ? h2o_strdup(&req->pool, all.data, all.len).base : NULL;
+    buf_finish(&all);
+    return joined;
+}
+
+struct sockaddr_storage http_peer(struct call *call)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    if (call->req)
+        call->req->conn->callbacks->get_peername(call->req->conn, (struct sockaddr *)&peer);
+    return peer;
+}
+
 const char *http_query(struct call *call, const char *name)
 {
     if (call->state != CALL_OPEN || call->req->query_at >= call->req->path.len)
@@ -160,6 +186,7 @@ static const char *reason_phrase(int status)
     } phrases[] = {
         {200, "OK"},
         {202, "Accepted"},
+        {204, "No Content"},
         {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
@@ -191,7 +218,8 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     http_add_header(call, "content-type", content_type);
     req->res.status = status;
     req->res.reason = reason_phrase(status);
-    req->res.content_length = status == 304 ? SIZE_MAX : len; /* a length would be that of the body it stands for */
+    req->res.content_length =
+        status == 304 || status == 204 ? SIZE_MAX : len; /* a length would be that of the body it stands for */
     call->state = CALL_ANSWERED;
     call->since_ms = now_mono_ms();
     call->on_gone = NULL;
@@ -266,12 +294,15 @@ static bool method_matches(const struct http_route *route, const char *method)
 static void dispatch(struct http *http, struct call *call)
 {
     struct buf allow = {0};
+    if (http->begin(call))
+        return;
     for (size_t i = 0; i < http->route_count; i++) {
         const struct http_route *route = &http->routes[i];
         if (!route_matches(route, call->path, &call->id))
             continue;
         if (method_matches(route, call->method)) {
             buf_finish(&allow);
+            call->route = route;
             http->admit(call, route);
             return;
         }
@@ -443,6 +474,7 @@ int http_create(uv_loop_t *loop, const struct http_options *options, struct http
     struct http *http = xcalloc(1, sizeof *http);
     http->routes = options->routes;
     http->route_count = options->route_count;
+    http->begin = options->begin;
     http->admit = options->admit;
     http->master = options->master;
     http->calls.prev = http->calls.next = &http->calls;

@@ -5,6 +5,7 @@
 
 #include "err.h"
 
+#include <sys/socket.h>
 #include <uv.h>
 
 /* What a route wants of its caller; guard.c knows which key may do what. */
@@ -41,6 +42,8 @@ struct http_options {
     int64_t request_timeout_ms; /* of reading a request, and of an idle connection */
     const struct http_route *routes;
     size_t route_count;
+    /* Sees every call first, also those of unknown paths. True: it was answered. */
+    bool (*begin)(struct call *call);
     /* Lets the call through to route->handle, now or later, or answers it. */
     void (*admit)(struct call *call, const struct http_route *route);
     struct master *master; /* handed to each call */
@@ -61,6 +64,11 @@ void http_unref(struct call *call);
 /* The value of a request header or of a query parameter (not decoded), valid until the answer; NULL: absent. */
 const char *http_header(struct call *call, const char *name);
 const char *http_query(struct call *call, const char *name);
+
+/* All values of a request header that may stand several times, in their order, with ", " between; NULL: absent. */
+const char *http_header_all(struct call *call, const char *name);
+/* Who is at the other end of the connection; AF_UNSPEC after the client left. */
+struct sockaddr_storage http_peer(struct call *call);
 
 /* A header of the answer to come; both are copied. */
 void http_add_header(struct call *call, const char *name, const char *value);

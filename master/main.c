@@ -6,6 +6,7 @@
 #include "key_command.h"
 #include "log.h"
 #include "master.h"
+#include "ratelimit.h"
 #include "reaper.h"
 #include "version.h"
 #include "waiters.h"
@@ -185,8 +186,11 @@ static int start(struct server *server, struct err *err)
     int r = load_languages(master, err);
     if (r == 0)
         r = guard_create(&master->config, &master->guard, err);
+    if (r == 0)
+        r = address_list_parse(master->config.trusted_proxies, &master->trusted_proxies, err);
     if (r < 0)
         return r;
+    master->ratelimit = ratelimit_create(&master->config);
     r = http_create(server->loop,
                     &(struct http_options){
                         .host = master->config.host,
@@ -195,6 +199,7 @@ static int start(struct server *server, struct err *err)
                         .request_timeout_ms = master->config.request_timeout_s * 1000,
                         .routes = routes,
                         .route_count = ARRAY_LEN(routes),
+                        .begin = guard_begin,
                         .admit = guard_admit,
                         .master = master,
                     },

@@ -2,11 +2,13 @@
 #ifndef SENTINEL_MASTER_H
 #define SENTINEL_MASTER_H
 
+#include "address.h"
 #include "config.h"
 #include "lang.h"
 #include "store.h"
 
 struct guard;
+struct ratelimit;
 struct waiters;
 
 struct master {
@@ -15,6 +17,8 @@ struct master {
     const char **language_names; /* as many as langs.count, borrowed from it */
     struct limits most;          /* ceilings of a submission's limits */
     struct guard *guard;
+    struct ratelimit *ratelimit;
+    struct address_list trusted_proxies;
     struct store *store;
     struct waiters *waiters;
 };

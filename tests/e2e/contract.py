@@ -118,6 +118,8 @@ def check(method, path, status, headers, body):
         if status != 405 or set(re.split(", *", headers.get("allow", ""))) != allowed(known):
             raise Broken(f"{what} with Allow {headers.get('allow')!r}, and docs/openapi.yaml has {allowed(known)}")
         return check_at(("components", "responses", "MethodNotAllowed"), status, headers, body, what)
+    if status == 429:
+        return check_at(("components", "responses", "TooManyRequests"), status, headers, body, what)
     operation = "get" if method == "HEAD" else method.lower()
     location = ("paths", known, operation, "responses", str(status))
     if str(status) not in document()["paths"][known][operation]["responses"]:

@@ -114,10 +114,10 @@ def test_a_token_and_its_hash_are_never_logged(make_service, keys):
     service = make_service(keys_file=keys.path, token=token)
     service.client.submit(CODE)
     as_key(service, token + "x").get("/load")
-    wait_until(lambda: "wrong key" in service.master.log_text(), "the refusal is in the audit log")
+    wait_until(lambda: "invalid_key" in service.master.log_text(), "the refusal is in the audit log")
     log = service.master.log_text()
     assert token not in log and hashlib.sha256(token.encode()).hexdigest() not in log
-    assert any(json.loads(line).get("audit") for line in log.splitlines() if "wrong key" in line)
+    assert any(json.loads(line).get("audit") for line in log.splitlines() if "invalid_key" in line)
 
 
 def start_master(**settings):
