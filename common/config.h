@@ -55,7 +55,9 @@ struct config {
     char *min_tier;
     char *cgroup; /* "auto", "off", or a path beneath which to make groups */
     int64_t job_timeout_s;
-    int64_t drain_s; /* on SIGTERM: finish for this long, then give back */
+    int64_t drain_s;     /* on SIGTERM: finish for this long, then give back */
+    int64_t max_jobs;    /* end after so many; 0: never */
+    int64_t idle_exit_s; /* end when there was no job for this long; 0: never */
     int64_t scratch_mb;
     int64_t job_output_kb; /* kept output of a whole job */
     int64_t program_cache_mb;

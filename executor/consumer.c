@@ -65,7 +65,9 @@ struct consumer {
     struct source *sources; /* options.served_count */
     size_t turn;            /* the source to be asked next */
     size_t claims_out;
-    bool full; /* the store was told not to wait for tokens */
+    int64_t taken;      /* claims that found a job */
+    uint64_t idle_from; /* on the loop's clock: when the last job ended */
+    bool full;          /* the store was told not to wait for tokens */
     struct held *held;
     uv_timer_t renew_timer;
     uv_timer_t tick_timer;
@@ -85,6 +87,12 @@ static void consumer_unref(struct consumer *c)
     free(c->sources);
     free(c);
     on_closed(arg);
+}
+
+static void enter_draining(struct consumer *c)
+{
+    if (c->state == CONSUMER_CLAIMING)
+        c->state = CONSUMER_DRAINING;
 }
 
 static void check_drained(struct consumer *c)
@@ -124,6 +132,7 @@ static void enter_leaving(struct held *h)
     *at = h->next;
     h->served->active--;
     h->state = HELD_LEAVING;
+    c->idle_from = uv_now(c->loop);
     uv_close((uv_handle_t *)&h->timer, on_held_timer_closed);
     check_drained(c);
 }
@@ -324,6 +333,8 @@ static void on_progress_stored(void *arg, const struct err *err, enum store_leas
 static void on_tick(uv_timer_t *timer)
 {
     struct consumer *c = timer->data;
+    if (c->options.idle_ms && !c->held && uv_now(c->loop) - c->idle_from >= (uint64_t)c->options.idle_ms)
+        enter_draining(c);
     check_drained(c);
     for (struct held *h = c->held; h; h = h->next) {
         if (h->state != HELD_RUNNING || h->tests_done == h->tests_told)
@@ -376,6 +387,7 @@ static struct held *hold(struct source *source, const struct store_claimed *job)
     c->held = h;
     c->refs++;
     h->served->active++;
+    c->taken++;
     return h;
 }
 
@@ -432,6 +444,8 @@ static void on_claimed(void *arg, const struct err *err, const struct store_clai
     else if (err || claim->wakes == source->wakes)
         source->promising = false;
     free(claim);
+    if (c->options.max_jobs && c->taken >= c->options.max_jobs)
+        enter_draining(c);
     consumer_look(c);
     check_drained(c);
 }
@@ -465,6 +479,8 @@ void consumer_look(struct consumer *consumer)
     struct consumer *c = consumer;
     struct source *source;
     size_t room = c->state == CONSUMER_CLAIMING ? runner_room(c->options.runner) : 0;
+    if (c->options.max_jobs && room > (size_t)(c->options.max_jobs - c->taken))
+        room = (size_t)(c->options.max_jobs - c->taken);
     set_full(c, room == 0);
     if (!store_ready(c->options.store))
         return;
@@ -504,6 +520,7 @@ struct consumer *consumer_create(uv_loop_t *loop, const struct consumer_options 
     struct consumer *c = xcalloc(1, sizeof *c);
     c->options = *options;
     c->loop = loop;
+    c->idle_from = uv_now(loop);
     c->sources = xcalloc(options->served_count, sizeof *c->sources);
     const char **names = xcalloc(options->served_count, sizeof *names);
     for (size_t i = 0; i < options->served_count; i++) {
@@ -548,8 +565,7 @@ void consumer_reconnected(struct consumer *consumer)
 
 void consumer_drain(struct consumer *consumer)
 {
-    if (consumer->state == CONSUMER_CLAIMING)
-        consumer->state = CONSUMER_DRAINING;
+    enter_draining(consumer);
     consumer_look(consumer);
     uv_timer_start(&consumer->tick_timer, on_tick, 0, TICK_MS); /* nothing may be held already */
 }

@@ -201,6 +201,8 @@ static int open_store(struct executor *x, struct err *err)
         .served_count = x->langs.count,
         .executor = x->id,
         .lease_ms = c->lease_ms,
+        .max_jobs = c->max_jobs,
+        .idle_ms = c->idle_exit_s * 1000,
         .on_drained = on_drained,
         .arg = x,
     };
@@ -281,6 +283,9 @@ static void step_serving(struct executor *x, enum event event)
         log_event(LOG_INFO, "draining", LOG_INT("drain_s", x->config.drain_s));
         enter_stage(x, STAGE_DRAINING, x->config.drain_s * 1000);
         consumer_drain(x->consumer);
+    } else if (event == EVENT_DRAINED) { /* max-jobs, or idle-exit-s */
+        log_event(LOG_INFO, "nothing more to do");
+        enter_leaving(x);
     } else if ((event == EVENT_BOXES || event == EVENT_BEAT) && boxes_failed(x)) {
         x->exit_status = EXIT_FAILURE;
         enter_giving_back(x);

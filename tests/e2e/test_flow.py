@@ -374,6 +374,27 @@ def test_executor_gives_back_what_it_cannot_finish(make_service):
     assert service.client.finish(job_id)["output"] == "done"
 
 
+def test_executor_of_one_job(make_service):
+    """--max-jobs 1, a Kubernetes Job's executor: it takes one job of two, finishes it and ends by itself."""
+    service = make_service()
+    jobs = [service.client.submit(slow(0)), service.client.submit(slow(0))]
+    executor = service.start_executor("python", slots=2, max_jobs=1)
+    assert executor.wait(60) == 0
+    assert [service.client.job(job)["status"] for job in jobs] == ["completed", "queued"]
+    assert service.client.get("/load").json()["totalActive"] == 0
+    service.start_executor("python", number=2)
+    assert service.client.finish(jobs[1])["output"] == "done"
+
+
+def test_executor_without_jobs_ends(make_service):
+    """--idle-exit-s counts from the last job's end: what runs is never cut off, however long it lasts."""
+    service = make_service()
+    job = service.client.submit(slow(3))
+    executor = service.start_executor("python", slots=1, idle_exit_s=1)
+    assert executor.wait(60) == 0
+    assert service.client.job(job)["output"] == "done"
+
+
 def test_whole_job_has_a_bound(make_service):
     """The first test ends at once, the second not before the job's time is over."""
     service = make_service(languages=("python",), slots=1, job_timeout_s=2)
