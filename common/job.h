@@ -81,6 +81,7 @@ struct submission {
     enum compare_kind compare;
     double compare_epsilon; /* COMPARE_FLOAT: allowed absolute or relative difference */
     bool stop_on_failure;
+    bool cache; /* an earlier result of the same may answer */
     bool priority;
     char *user_id;  /* or NULL */
     char *metadata; /* a JSON value as text, or NULL */
@@ -122,7 +123,8 @@ struct job_result {
     struct compile_result compile;
     struct test_result *tests; /* as many as the submission has, or none when it did not compile */
     size_t test_count;
-    char *tier; /* isolation that it ran under: "A", "A-", "B" */
+    bool cached; /* an earlier job's, of the same submission */
+    char *tier;  /* isolation that it ran under: "A", "A-", "B" */
     char *executor;
     char *toolchain;      /* version text as detected */
     int64_t execution_ms; /* wall: from claim to result */

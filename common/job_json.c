@@ -76,6 +76,8 @@ char *submission_to_json(const struct submission *s)
     json_put_double(&w, "epsilon", s->compare_epsilon);
     json_put_bool(&w, "stopOnFailure", s->stop_on_failure);
     json_put_bool(&w, "priority", s->priority);
+    if (s->cache)
+        json_put_bool(&w, "cache", true);
     if (s->user_id)
         json_put_str(&w, "userId", s->user_id);
     if (s->metadata)
@@ -118,6 +120,8 @@ char *job_result_to_json(const struct job_result *r)
         put_run(&w, &r->compile.run);
         json_close(&w, '}');
     }
+    if (r->cached)
+        json_put_bool(&w, "cached", true);
     json_open(&w, "tests", '[');
     for (size_t i = 0; i < r->test_count; i++) {
         json_open(&w, NULL, '{');
@@ -359,6 +363,7 @@ int submission_from_json(const char *text, size_t len, struct submission *ret_s,
     s.compare_epsilon = epsilon ? epsilon->valuedouble : 0;
     s.stop_on_failure = get_bool(&top, "stopOnFailure");
     s.priority = get_bool(&top, "priority");
+    s.cache = has(&top, "cache") && get_bool(&top, "cache");
     s.user_id = get_optional_str(&top, "userId");
     const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(root, "metadata");
     s.metadata = metadata ? cJSON_PrintUnformatted(metadata) : NULL;
@@ -419,6 +424,7 @@ int job_result_from_json(const char *text, size_t len, struct job_result *ret_r,
     struct reader top = {.object = root};
     struct job_result result = {.verdict = get_verdict(&top), .reason = get_optional_str(&top, "reason")};
     get_compile(&top, &result.compile);
+    result.cached = has(&top, "cached") && get_bool(&top, "cached");
     const cJSON *list = field(&top, "tests", is_array), *item;
     result.tests = xcalloc((size_t)cJSON_GetArraySize(list), sizeof *result.tests);
     cJSON_ArrayForEach(item, list)

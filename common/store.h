@@ -232,6 +232,13 @@ void store_complete(struct store *store, const struct store_completion *done,
 void store_requeue(struct store *store, const struct store_held *held, bool counts_as_attempt, const char *reason,
                    void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg);
 
+/* A stored result under a name of the caller's making (letters and digits), kept for the result TTL. result is NULL
+ * when there is none. A full Redis keeps none. */
+void store_cached(struct store *store, const char *language, const char *name,
+                  void (*cb)(void *arg, const struct err *err, const char *result, size_t len), void *arg);
+void store_cache(struct store *store, const char *language, const char *name, const char *result, size_t len,
+                 void (*cb)(void *arg, const struct err *err), void *arg);
+
 /* Registers (or refreshes) this executor. info: JSON object, what /load, /languages and /health show of it. */
 void store_beat(struct store *store, const char *executor, const char *info,
                 void (*cb)(void *arg, const struct err *err), void *arg);

@@ -83,6 +83,7 @@ struct store_op {
         void (*claim)(void *, const struct err *, const struct store_claimed *);
         void (*renew)(void *, const struct err *, const enum store_lease *, size_t);
         void (*lease)(void *, const struct err *, enum store_lease);
+        void (*cached)(void *, const struct err *, const char *, size_t);
         void (*plain)(void *, const struct err *);
     } cb;
     void *arg;

@@ -4,6 +4,7 @@
 #include "consumer.h"
 #include "job_json.h"
 #include "log.h"
+#include "result_cache.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,12 +19,22 @@ enum {
 
 enum held_state {
     HELD_RUNNING,
+    HELD_LOOKING,    /* for an earlier result of the same */
     HELD_DELIVERING, /* its end was sent to Redis */
     HELD_RETRYING,   /* without an answer; the timer sends it again */
     HELD_LEAVING,    /* freed with its last reference */
 };
 
-enum held_event { EVENT_ENDED, EVENT_DELIVERED, EVENT_UNHEARD, EVENT_TIMER, EVENT_LOST, EVENT_CANCEL, EVENT_GIVE_BACK };
+enum held_event {
+    EVENT_ENDED,
+    EVENT_NOT_CACHED,
+    EVENT_DELIVERED,
+    EVENT_UNHEARD,
+    EVENT_TIMER,
+    EVENT_LOST,
+    EVENT_CANCEL,
+    EVENT_GIVE_BACK
+};
 
 struct held {
     enum held_state state;
@@ -32,7 +43,9 @@ struct held {
     struct served *served;
     char *id;
     char *token;
-    struct job_run *run; /* valid while RUNNING */
+    struct submission submission;       /* until it runs */
+    char result_name[RESULT_NAME_SIZE]; /* "": its result answers nobody else */
+    struct job_run *run;                /* valid while RUNNING */
     size_t tests_done;
     size_t tests_told;
     /* its end, from DELIVERING on */
@@ -77,6 +90,7 @@ struct consumer {
 };
 
 static void held_step(struct held *h, enum held_event event);
+static void start_run(struct held *h);
 
 static void consumer_unref(struct consumer *c)
 {
@@ -110,6 +124,7 @@ static void held_unref(struct held *h)
     if (--h->refs > 0)
         return;
     struct consumer *c = h->consumer;
+    submission_finish(&h->submission);
     free(h->id);
     free(h->token);
     free(h->result);
@@ -218,9 +233,25 @@ static void step_running(struct held *h, enum held_event event)
     }
 }
 
+static void step_looking(struct held *h, enum held_event event)
+{
+    if (event == EVENT_NOT_CACHED) {
+        start_run(h);
+    } else if (event == EVENT_LOST) {
+        enter_leaving(h);
+    } else if (event == EVENT_ENDED || event == EVENT_CANCEL || event == EVENT_GIVE_BACK) {
+        h->goes_back = event == EVENT_GIVE_BACK;
+        h->outcome = event == EVENT_CANCEL ? JOB_CANCELLED : JOB_COMPLETED;
+        deliver(h);
+    }
+}
+
 static void held_step(struct held *h, enum held_event event)
 {
     switch (h->state) {
+    case HELD_LOOKING:
+        step_looking(h, event);
+        return;
     case HELD_RUNNING:
         step_running(h, event);
         return;
@@ -242,6 +273,53 @@ static void held_step(struct held *h, enum held_event event)
     abort();
 }
 
+/* ---- results that answer again ---------------------------------------------------------------------------------- */
+
+/* Whether the text is a result that this release reads; it is the job's then. */
+static bool take_cached(struct held *h, const char *text, size_t len)
+{
+    struct job_result result;
+    struct err err;
+    if (job_result_from_json(text, len, &result, &err) < 0)
+        return false;
+    result.cached = true;
+    h->verdict = verdict_name(result.verdict);
+    h->result = job_result_to_json(&result);
+    job_result_finish(&result);
+    return true;
+}
+
+static void on_cached(void *arg, const struct err *err, const char *result, size_t len)
+{
+    struct held *h = arg;
+    bool found = !err && result && h->state == HELD_LOOKING && take_cached(h, result, len);
+    held_step(h, found ? EVENT_ENDED : EVENT_NOT_CACHED);
+    held_unref(h);
+}
+
+static void look_for_result(struct held *h, const char *owner)
+{
+    h->state = HELD_LOOKING;
+    h->refs++;
+    result_name(owner, h->served->version, &h->submission, h->result_name);
+    store_cached(h->consumer->options.store, h->served->lang->name, h->result_name, on_cached, h);
+}
+
+static void on_result_kept(void *arg, const struct err *err)
+{
+    (void)arg;
+    if (err)
+        log_event(LOG_WARN, "result not kept for others", LOG_TEXT("error", err->msg));
+}
+
+static void keep_result(const struct held *h, const struct job_result *result)
+{
+    size_t len = strlen(h->result);
+    if (*h->result_name && result_may_answer_again(result, len))
+        store_cache(h->consumer->options.store, h->served->lang->name, h->result_name, h->result, len, on_result_kept,
+                    NULL);
+}
+
 /* ---- what the runner says ------------------------------------------------------------------------------------- */
 
 static void on_run_progress(void *arg, size_t tests_done)
@@ -261,8 +339,25 @@ static void on_run_done(void *arg, enum job_run_end end, const struct job_result
     if (result) {
         h->verdict = verdict_name(result->verdict);
         h->result = job_result_to_json(result);
+        keep_result(h, result);
     }
     held_step(h, EVENT_ENDED);
+}
+
+static void start_run(struct held *h)
+{
+    struct job_order order = {
+        .id = h->id,
+        .submission = &h->submission,
+        .lang = h->served->lang,
+        .toolchain = h->served->version,
+        .executor = h->consumer->options.executor,
+        .on_progress = on_run_progress,
+        .on_done = on_run_done,
+        .arg = h,
+    };
+    h->state = HELD_RUNNING;
+    h->run = runner_start(h->consumer->options.runner, &order);
 }
 
 /* ---- leases --------------------------------------------------------------------------------------------------- */
@@ -402,7 +497,6 @@ static void begin(struct source *source, const struct store_claimed *job)
 {
     struct consumer *c = source->consumer;
     struct held *h = hold(source, job);
-    struct submission submission;
     struct err err;
     log_event(LOG_DEBUG, "job claimed", LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
               LOG_INT("attempt", job->attempt));
@@ -411,26 +505,14 @@ static void begin(struct source *source, const struct store_claimed *job)
         held_step(h, EVENT_ENDED);
         return;
     }
-    if (submission_from_json(job->request, job->request_len, &submission, &err) < 0) {
+    if (submission_from_json(job->request, job->request_len, &h->submission, &err) < 0)
         end_at_once(h, JOB_FAILED, err.msg);
-        return;
-    }
-    if (submission.file_count == 0 || submission.test_count == 0) {
-        submission_finish(&submission);
+    else if (h->submission.file_count == 0 || h->submission.test_count == 0)
         end_at_once(h, JOB_FAILED, "the stored request has no file or no test");
-        return;
-    }
-    struct job_order order = {
-        .id = h->id,
-        .submission = &submission,
-        .lang = h->served->lang,
-        .toolchain = h->served->version,
-        .executor = c->options.executor,
-        .on_progress = on_run_progress,
-        .on_done = on_run_done,
-        .arg = h,
-    };
-    h->run = runner_start(c->options.runner, &order);
+    else if (h->submission.cache)
+        look_for_result(h, job->owner);
+    else
+        start_run(h);
 }
 
 static void on_claimed(void *arg, const struct err *err, const struct store_claimed *job)
@@ -474,11 +556,22 @@ static void set_full(struct consumer *c, bool full)
         c->sources[i].promising = true;
 }
 
+/* Jobs that the runner does not know yet. */
+static size_t count_looking(const struct consumer *c)
+{
+    size_t count = 0;
+    for (const struct held *h = c->held; h; h = h->next)
+        count += h->state == HELD_LOOKING;
+    return count;
+}
+
 void consumer_look(struct consumer *consumer)
 {
     struct consumer *c = consumer;
     struct source *source;
     size_t room = c->state == CONSUMER_CLAIMING ? runner_room(c->options.runner) : 0;
+    size_t looking = count_looking(c);
+    room -= looking < room ? looking : room;
     if (c->options.max_jobs && room > (size_t)(c->options.max_jobs - c->taken))
         room = (size_t)(c->options.max_jobs - c->taken);
     set_full(c, room == 0);

@@ -200,6 +200,7 @@ static void put_result(struct json_writer *w, const struct submission *s, const 
             put_test(w, test_at(s, i), &result->tests[i]);
         json_close(w, ']');
     }
+    json_put_bool(w, "cached", result->cached);
     json_put_str(w, "isolation", result->tier);
     json_put_str(w, "executor", result->executor);
     json_put_str(w, "toolchain", result->toolchain);

@@ -364,6 +364,11 @@ static int read_callback_url(struct fields *in, const cJSON *value)
     return refuse_value(in, value, "is not supported by this release");
 }
 
+static int read_cache(struct fields *in, const cJSON *value)
+{
+    return fields_bool(in, value, &reader_of(in)->s->cache);
+}
+
 static int read_priority(struct fields *in, const cJSON *value)
 {
     return fields_bool(in, value, &reader_of(in)->s->priority);
@@ -389,6 +394,7 @@ static int read_nothing(struct fields *in, const cJSON *value)
 
 static const struct field top_fields[] = {
     {"args", read_args},
+    {"cache", read_cache},
     {"callbackUrl", read_callback_url},
     {"code", read_code},
     {"compare", read_compare},
