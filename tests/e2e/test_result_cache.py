@@ -37,7 +37,8 @@ def test_what_differs_or_does_not_ask_is_run(python):
 
 
 def test_what_time_decided_is_run_again(python):
-    submission = {"language": "python", "code": "while True: pass", "input": "", "limits": {"cpuTimeMs": 50}, "cache": True}
+    submission = {"language": "python", "code": "while True: pass", "input": "", "cache": True,
+                  "limits": {"cpuTimeMs": 50, "wallTimeMs": 20000}}
     for _ in range(3):
         job = python.client.run(submission)
         assert (job["verdict"], job["cached"]) == ("cpu_time_exceeded", False), job
