@@ -57,7 +57,7 @@ end
 
 redis.call('HSET', job_key(id), 'v', v, 'owner', owner, 'request', request, 'tests', tests, 'priority', priority,
   'queue_ttl', queue_ttl, 'ttl', ttl, 'created', now, 'attempts', 0, 'done', 0)
-queue(id, now, 'RPUSH')
+queue(id, now)
 if idem then
   redis.call('SET', idem, id .. ' ' .. body_hash, 'PX', ttl)
 end

@@ -24,13 +24,18 @@ local function count(what, by)
   redis.call('HINCRBY', key('stats'), what, by or 1)
 end
 
--- Cancelled jobs stay in their list until they reach its head; this many do.
-local function stubs()
-  return tonumber(redis.call('HGET', key('stats'), 'stubs')) or 0
+-- How many entries of a list stand for no job any more. An earlier release counts those of both lists in 'stubs'.
+local function stubs_field(list)
+  return list == 'queue' and 'stubs' or 'stubs:high'
+end
+
+local function stubs(list)
+  return tonumber(redis.call('HGET', key('stats'), stubs_field(list))) or 0
 end
 
 local function waiting()
-  return math.max(0, redis.call('LLEN', key('queue')) + redis.call('LLEN', key('queue:high')) - stubs())
+  local entries = redis.call('LLEN', key('queue')) + redis.call('LLEN', key('queue:high'))
+  return math.max(0, entries - stubs('queue') - stubs('queue:high'))
 end
 
 local function wake()
@@ -43,12 +48,68 @@ local function announce(id)
   redis.call('PUBLISH', key('done'), id)
 end
 
--- Into its list with `push`: RPUSH is the end, LPUSH the head. The expiry is a safety net: nothing stays for ever.
-local function queue(id, now, push)
-  local priority, queue_ttl, ttl = get(id, 'priority', 'queue_ttl', 'ttl')
+-- ---- the order of waiting jobs
+-- A list ('queue', 'queue:high') has a line for each owner, `<list>:of:<owner>`: id → place, first come, first served; and
+-- `<list>:owners`: owner → turn. The owner with the least turn is served next, and then goes behind the others. The
+-- list itself keeps count for KEDA, one entry a waiting job and one a stub; whose id an entry holds matters only to
+-- executors of releases that know no lines. What they do is mended as it is met.
+
+local looks = 1000 -- ids that one call looks at, so that none takes long
+local expired = 0 -- jobs that it found to have waited too long
+
+local function list_of(priority)
+  return priority == '1' and 'queue:high' or 'queue'
+end
+
+local function line_key(list, owner)
+  return key(list .. ':of:' .. owner)
+end
+
+-- The member with the nth least score, from 0, and its score.
+local function nth_of(zset, nth)
+  return unpack(redis.call('ZRANGEBYSCORE', zset, '-inf', '+inf', 'WITHSCORES', 'LIMIT', nth, 1))
+end
+
+-- Numbers places and turns.
+local function next_number()
+  return redis.call('HINCRBY', key('stats'), 'sequence', 1)
+end
+
+-- Into its owner's line, if it is not there; true if it was not. Without a place it goes to the end.
+local function join(list, id, owner, place)
+  if not place then
+    place = next_number()
+    redis.call('HSET', job_key(id), 'place', place)
+  end
+  redis.call('ZADD', key(list .. ':owners'), 'NX', place, owner)
+  return redis.call('ZADD', line_key(list, owner), 'NX', place, id) == 1
+end
+
+local function leave(list, id, owner)
+  redis.call('ZREM', line_key(list, owner), id)
+  if redis.call('EXISTS', line_key(list, owner)) == 0 then
+    redis.call('ZREM', key(list .. ':owners'), owner)
+  end
+end
+
+-- Lets it wait: at the end of its owner's line; or, given back, at its old place, and its owner is next.
+local function queue(id, now, given_back)
+  local owner, priority, place, queue_ttl, ttl = get(id, 'owner', 'priority', 'place', 'queue_ttl', 'ttl')
+  local list = list_of(priority)
+  owner = owner or ''
   redis.call('HSET', job_key(id), 'state', 'queued', 'queued', now)
+  -- A safety net: nothing stays for ever.
   redis.call('PEXPIRE', job_key(id), (tonumber(queue_ttl) or 0) + (tonumber(ttl) or 0) + DAY)
-  redis.call(push, key(priority == '1' and 'queue:high' or 'queue'), id)
+  join(list, id, owner, given_back and place)
+  if given_back then
+    redis.call('LPUSH', key(list), id)
+    local first, turn = nth_of(key(list .. ':owners'), 0)
+    if first ~= owner then
+      redis.call('ZADD', key(list .. ':owners'), turn - 1, owner)
+    end
+  else
+    redis.call('RPUSH', key(list), id)
+  end
   wake()
 end
 
@@ -84,27 +145,59 @@ local function give_back(id, now, max_attempts, why)
     finish(id, 'failed', now, 'given up after ' .. attempts .. ' attempts: ' .. why)
     return 'failed'
   end
-  queue(id, now, 'LPUSH')
+  queue(id, now, true)
   count('requeued')
   announce(id)
   return 'queued'
 end
 
--- What an id at a list's head is worth: 'gone' (cancelled, or its hash has expired), 'expired' (it is marked so here) or
--- 'queued'. Whoever gets one of the first two takes it off the list.
-local function head_state(id, now)
-  local state, queued, queue_ttl = get(id, 'state', 'queued', 'queue_ttl')
-  if state ~= 'queued' then
-    if stubs() > 0 then
-      count('stubs', -1)
+-- A waiting job's end without an attempt. Its entry in the list is a stub from now on: taking it out would cost a walk.
+local function drop(id, state, now, reason)
+  local owner, priority = get(id, 'owner', 'priority')
+  leave(list_of(priority), id, owner or '')
+  count(stubs_field(list_of(priority)))
+  finish(id, state, now, reason)
+end
+
+-- The nth job, from 0, of an owner's line. What no longer waits is taken out on the way; an earlier release, which took
+-- the job, took its entry too.
+local function nth_waiting(list, owner, nth, now)
+  while looks > 0 do
+    local id = nth_of(line_key(list, owner), nth)
+    if not id then
+      return nil
     end
-    return 'gone'
+    looks = looks - 1
+    local state, queued, queue_ttl = get(id, 'state', 'queued', 'queue_ttl')
+    if state ~= 'queued' then
+      leave(list, id, owner)
+      if not state then
+        count(stubs_field(list)) -- its hash has ended before it
+      end
+    elseif now <= (tonumber(queued) or 0) + (tonumber(queue_ttl) or 0) then
+      return id
+    else
+      expired = expired + 1
+      drop(id, 'expired', now, 'no executor claimed it in time')
+    end
   end
-  if now > (tonumber(queued) or 0) + (tonumber(queue_ttl) or 0) then
-    finish(id, 'expired', now, 'no executor claimed it in time')
-    return 'expired'
+end
+
+-- Puts jobs into line that an earlier release put into the list; true if there was one. Entries without jobs go, if there
+-- is no line at all.
+local function adopt(list)
+  local entries, adopted = redis.call('LRANGE', key(list), 0, 999), false
+  for _, id in ipairs(entries) do
+    local state, owner, place = get(id, 'state', 'owner', 'place')
+    if state == 'queued' and join(list, id, owner or '', place) then
+      adopted = true
+    end
   end
-  return 'queued'
+  if #entries > 0 and redis.call('EXISTS', key(list .. ':owners')) == 0 then
+    redis.call('LTRIM', key(list), #entries, -1)
+    count(stubs_field(list), -math.min(#entries, stubs(list)))
+  end
+  return adopted
 end
 
 -- 'kept', 'lost' (another has the job, or nobody) or 'cancelled' (its client no longer wants it).

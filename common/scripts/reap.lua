@@ -19,19 +19,34 @@ if uptime * 1000 >= lease_ms then
   end
 end
 
-for _, list in ipairs({key('queue:high'), key('queue')}) do
+for _, list in ipairs({'queue:high', 'queue'}) do
+  local owners, heads = key(list .. ':owners'), {}
+  local many = redis.call('ZCARD', owners)
+  if many == 0 then
+    adopt(list)
+  end
+  local from = many > 1000 and math.floor(now / 1000) * 1000 % many or 0 -- a thousand each second
+  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', owners, '-inf', '+inf', 'LIMIT', from, 1000)) do
+    heads[#heads + 1] = nth_waiting(list, owner, 0, now)
+  end
   for _ = 1, 1000 do
-    local id = redis.call('LINDEX', list, 0)
-    local state = id and head_state(id, now)
-    if not id or state == 'queued' then
+    local entry = redis.call('LINDEX', key(list), 0)
+    local state, owner, place = unpack(entry and {get(entry, 'state', 'owner', 'place')} or {})
+    if state == 'queued' then
+      join(list, entry, owner or '', place) -- only an earlier release put it there without
+    end
+    if not entry or state == 'queued' or stubs(list) == 0 then
       break
     end
-    redis.call('LPOP', list)
-    if state == 'expired' then
-      reaped.expired = reaped.expired + 1
-    end
+    redis.call('LPOP', key(list))
+    count(stubs_field(list), -1)
+  end
+  -- Executors of an earlier release know the list alone, and may have used up its entries.
+  if redis.call('EXISTS', key(list)) == 0 and #heads > 0 then
+    redis.call('RPUSH', key(list), unpack(heads))
   end
 end
+reaped.expired = expired
 
 -- A token that died with its executor is replaced.
 if redis.call('EXISTS', key('wake')) == 0 and waiting() > 0 then

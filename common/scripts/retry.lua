@@ -8,7 +8,7 @@ end
 redis.call('HSET', job_key(id), 'attempts', 0, 'done', 0)
 redis.call('HDEL', job_key(id), 'reason', 'result', 'verdict', 'finished', 'started', 'executor')
 redis.call('DEL', job_key(id) .. ':events')
-queue(id, now_ms(), 'RPUSH')
+queue(id, now_ms())
 count('retried')
 announce(id)
 return 'queued'

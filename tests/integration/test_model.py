@@ -8,12 +8,43 @@ MAX_ATTEMPTS = 3
 FINAL = {"completed", "failed", "cancelled", "expired"}
 
 
+class Line(dict):
+    """Of one list: owner → the ids of its queued jobs, the owner whose turn it is first. A job's place in its line is its
+    number."""
+
+    def ids(self):
+        return [job_id for line in self.values() for job_id in line]
+
+    def append(self, owner, job_id):
+        self.setdefault(owner, []).append(job_id)
+
+    def give_back(self, owner, job_id):
+        line = sorted([job_id, *self.pop(owner, [])], key=number)
+        others = dict(self)
+        self.clear()
+        self.update({owner: line, **others})
+
+    def remove(self, owner, job_id):
+        self[owner].remove(job_id)
+        if not self[owner]:
+            del self[owner]
+
+    def served(self, owner):
+        """It goes behind the others, if it has more."""
+        if owner in self:
+            self[owner] = self.pop(owner)
+
+
+def number(job_id):
+    return int(job_id.split("-")[1])
+
+
 class Model:
     """What must be true. `lists` has the ids of queued jobs alone; Redis' lists may hold stubs besides."""
 
     def __init__(self, run, admin, rng):
         self.run, self.admin, self.rng = run, admin, rng
-        self.jobs, self.lists, self.clock = {}, {"queue:high": [], "queue": []}, 0
+        self.jobs, self.lists, self.clock = {}, {"queue:high": Line(), "queue": Line()}, 0
 
     def pick(self, *states):
         ids = [i for i, job in self.jobs.items() if job["state"] in states]
@@ -31,25 +62,34 @@ class Model:
     # ---- operations: what the script answers must be what the model expects
 
     def enqueue(self):
-        job_id, priority = f"m-{len(self.jobs)}", self.rng.random() < 0.3
-        reply = self.run("enqueue", BASE, job_id, "", "{}", 1, 2, int(priority), 0, 10**9, 10**9, "", "")
+        job_id, priority, owner = f"m-{len(self.jobs)}", self.rng.random() < 0.3, self.rng.choice(["", "a", "b", "c"])
+        reply = self.run("enqueue", BASE, job_id, owner, "{}", 1, 2, int(priority), 0, 10**9, 10**9, "", "")
         assert reply[:2] == ["enqueued", job_id]
-        self.jobs[job_id] = dict(state="queued", priority=priority, token=None, tokens=[], attempts=0, cancel=False,
-                                 stale=False)
-        self.list_of(job_id).append(job_id)
+        self.jobs[job_id] = dict(state="queued", priority=priority, owner=owner, token=None, tokens=[], attempts=0,
+                                 cancel=False, stale=False)
+        self.list_of(job_id).append(owner, job_id)
 
-    def drop_stale(self, ids):
-        """Takes stale heads off, as whoever comes to them does."""
-        while ids and self.jobs[ids[0]]["stale"]:
-            self.jobs[ids.pop(0)].update(state="expired", token=None)
+    def drop_stale(self, lines, owner):
+        """Takes stale heads off, as whoever comes to them does; the job that is at the head then."""
+        while owner in lines:
+            head = lines[owner][0]
+            if not self.jobs[head]["stale"]:
+                return head
+            lines.remove(owner, head)
+            self.jobs[head].update(state="expired", token=None)
+
+    def next_of(self, lines):
+        for owner in list(lines):
+            want = self.drop_stale(lines, owner)
+            if want:
+                lines.remove(owner, want)
+                lines.served(owner)
+                return want
 
     def claim(self):
         want = None
-        for ids in self.lists.values():
-            self.drop_stale(ids)
-            if ids:
-                want = ids.pop(0)
-                break
+        for lines in self.lists.values():
+            want = want or self.next_of(lines)
         token = f"{self.rng.getrandbits(128):032x}"
         reply = self.run("claim", BASE, "executor", token, 10**9, 1)
         assert (reply and reply[0]) == want
@@ -90,7 +130,7 @@ class Model:
             job["state"] = "failed"
         else:
             job["state"] = "queued"
-            self.list_of(job_id).insert(0, job_id)
+            self.list_of(job_id).give_back(job["owner"], job_id)
         return job["state"]
 
     def requeue(self):
@@ -113,7 +153,7 @@ class Model:
         assert self.run("cancel", BASE, job_id, 1, "") == want
         if want == "cancelled":
             job.update(state="cancelled", token=None)
-            self.list_of(job_id).remove(job_id)
+            self.list_of(job_id).remove(job["owner"], job_id)
         elif want == "requested":
             job["cancel"] = True
 
@@ -129,16 +169,20 @@ class Model:
             self.admin.hset(f"{BASE}:job:{old}", "queued", 0)
         reply = self.run("reap", BASE, 0, MAX_ATTEMPTS)
         outcomes = [self.give_back(job_id) for job_id in reversed(due)]
-        before = sum(map(len, self.lists.values()))
-        for ids in self.lists.values():
-            self.drop_stale(ids)
-        expired = before - sum(map(len, self.lists.values()))
+        before = self.queued()
+        for lines in self.lists.values():
+            for owner in list(lines):
+                self.drop_stale(lines, owner)
+        expired = before - self.queued()
         assert reply == [outcomes.count("queued"), outcomes.count("failed"), outcomes.count("cancelled"), expired]
 
     # ---- what holds after every step
 
+    def queued(self):
+        return sum(len(lines.ids()) for lines in self.lists.values())
+
     def check(self):
-        queued = sum(map(len, self.lists.values()))
+        queued = self.queued()
         running = {i for i, job in self.jobs.items() if job["state"] == "running"}
         assert set(self.admin.zrange(f"{BASE}:lease", 0, -1)) == running
         row = self.run("load", ["sentinel:executors", BASE], 6000)[1][0]
@@ -148,9 +192,12 @@ class Model:
         assert self.admin.llen(f"{BASE}:wake") <= 256
 
     def check_stored(self):
-        for name, ids in self.lists.items():
-            listed = [i for i in self.admin.lrange(f"{BASE}:{name}", 0, -1) if self.jobs[i]["state"] == "queued"]
-            assert listed == ids, "each queued job stands in its list once, in order"
+        for name, lines in self.lists.items():
+            owners = self.admin.zrange(f"{BASE}:{name}:owners", 0, -1)
+            assert owners == list(lines)
+            assert [self.admin.zrange(f"{BASE}:{name}:of:{owner}", 0, -1) for owner in owners] == list(lines.values())
+            stubs = int(self.admin.hget(f"{BASE}:stats", "stubs" + name.removeprefix("queue")) or 0)
+            assert self.admin.llen(f"{BASE}:{name}") - stubs == len(lines.ids()), "what KEDA counts"
         for job_id, job in self.jobs.items():
             stored = self.admin.hgetall(f"{BASE}:job:{job_id}")
             assert (stored["state"], int(stored["attempts"])) == (job["state"], job["attempts"])

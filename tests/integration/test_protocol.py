@@ -17,7 +17,7 @@ def test_every_script_is_in_the_contract():
 def test_acl_line_is_the_least():
     granted = {word[1:].upper() for word in acl_line().split() if word.startswith("+")}
     lua = "".join(path.read_text() for path in SCRIPTS.glob("*.lua"))
-    called = set(re.findall(r"redis\.call\('([A-Z]+)'", lua)) | set(re.findall(r"queue\(\w+, \w+, '([A-Z]+)'\)", lua))
+    called = set(re.findall(r"redis\.call\('([A-Z]+)'", lua))
     sources = "".join(path.read_text() for path in (ROOT / "common").glob("*.c"))
     sent = {"BLPOP", "EVALSHA", "HMGET", "INFO", "SUBSCRIBE"}
     assert all(f'"{command}"' in sources for command in sent | {"SETNAME", "LOAD"})
@@ -31,8 +31,8 @@ def test_user_is_confined(socket, admin):
             user.execute_command(*command)
 
 
-def enqueue(run, job_id, *, owner="", key="", body="", cap=0):
-    return run("enqueue", BASE, job_id, owner, "{}", 1, 1, 0, cap, 10**6, 10**6, key, body)
+def enqueue(run, job_id, *, owner="", key="", body="", cap=0, priority=0, v=1, queue_ttl=10**6):
+    return run("enqueue", BASE, job_id, owner, "{}", v, 1, priority, cap, queue_ttl, 10**6, key, body)
 
 
 def test_owner_and_key_do_not_run_together(run, admin):
@@ -52,14 +52,121 @@ def test_retry_after_follows_the_measured_rate(run, admin):
     assert outcome == "full" and 2 <= retry_after <= 3
 
 
+def claim(run):
+    return run("claim", BASE, "e", "t", 10**6, 1)
+
+
+def claim_all(run):
+    return [job[0] for job in iter(lambda: claim(run), None)]
+
+
+def waiting(run):
+    return run("load", ["sentinel:executors", BASE], 6000)[1][0][0]
+
+
+def test_one_batch_starves_nobody(run, admin):
+    for i in range(1000):
+        enqueue(run, f"p-a{i}", owner="alice")
+    for i in range(10):
+        enqueue(run, f"p-b{i}", owner="bob")
+    assert admin.llen(f"{BASE}:queue") == 1010
+    first = [claim(run)[:2] for _ in range(20)]
+    assert [job for job, owner in first if owner == "bob"] == [f"p-b{i}" for i in range(10)]
+    assert [job for job, owner in first if owner == "alice"] == [f"p-a{i}" for i in range(10)]
+    assert admin.llen(f"{BASE}:queue") == 990 and admin.zcard(f"{BASE}:lease") == 20, "what KEDA reads"
+    assert claim_all(run) == [f"p-a{i}" for i in range(10, 1000)]
+    assert not list(admin.scan_iter(f"{BASE}:queue*")), "no line outlives its jobs"
+
+
+def test_owners_take_turns(run, admin):
+    for i in range(3):
+        enqueue(run, f"p-a{i}", owner="alice")
+    enqueue(run, "p-b0", owner="bob")
+    assert claim(run)[0] == "p-a0"
+    enqueue(run, "p-c0", owner="carol")  # behind bob, who came before, and alice, who has just been served
+    enqueue(run, "p-u0", owner="alice", priority=1)
+    assert claim_all(run) == ["p-u0", "p-b0", "p-a1", "p-c0", "p-a2"]
+
+
+def test_who_was_served_gains_nothing_by_coming_back(run, admin):
+    for i in range(4):
+        enqueue(run, f"p-a{i}", owner="alice")
+    served = []
+    for i in range(3):
+        enqueue(run, f"p-b{i}", owner="bob")
+        served += [claim(run)[0], claim(run)[0]]
+    assert served == ["p-a0", "p-b0", "p-a1", "p-b1", "p-a2", "p-b2"]
+
+
+def test_what_is_given_back_is_served_next(run, admin):
+    for owner in "abc":
+        for i in range(2):
+            enqueue(run, f"p-{owner}{i}", owner=owner)
+    assert [claim(run)[0] for _ in range(3)] == ["p-a0", "p-b0", "p-c0"]
+    for job in ("p-b0", "p-a0"):
+        assert run("requeue", BASE, job, "t", 0, 3, "") == "queued"
+    assert claim_all(run) == ["p-a0", "p-b0", "p-c1", "p-a1", "p-b1"], "each at its old place"
+
+
+def test_cancelled_jobs_hold_nobody_up(run, admin):
+    """Neither their owner, nor others, nor KEDA's count for longer than until they come to the head."""
+    for i in range(5):
+        enqueue(run, f"p-a{i}", owner="alice")
+    enqueue(run, "p-b0", owner="bob")
+    for i in (0, 1, 3):
+        run("cancel", BASE, f"p-a{i}", 1, "")
+    assert waiting(run) == 3
+    assert [claim(run)[0] for _ in range(2)] == ["p-a2", "p-b0"]
+    assert waiting(run) == 1 and admin.llen(f"{BASE}:queue") <= 2
+    enqueue(run, "p-a5", owner="alice")
+    assert claim_all(run) == ["p-a4", "p-a5"]
+    assert not list(admin.scan_iter(f"{BASE}:queue*")) and not admin.hget(f"{BASE}:stats", "stubs")
+
+
+def test_each_owner_s_old_jobs_expire(run, admin):
+    for owner in "abc":
+        for i in range(3):
+            enqueue(run, f"p-{owner}{i}", owner=owner)
+    for job in ("p-a0", "p-b0", "p-b1"):
+        admin.hset(f"{BASE}:job:{job}", "queued", 0)
+    assert run("reap", BASE, 0, 3) == [0, 0, 0, 3]
+    assert admin.hget(f"{BASE}:job:p-b1", "state") == "expired"
+    assert waiting(run) == 6
+    assert claim_all(run) == ["p-a1", "p-b2", "p-c0", "p-a2", "p-c1", "p-c2"]
+
+
+def test_a_newer_form_keeps_its_place_in_line(run, admin):
+    enqueue(run, "p-a0", owner="alice", v=9)
+    enqueue(run, "p-b0", owner="bob")
+    enqueue(run, "p-a1", owner="alice")
+    assert claim_all(run) == ["p-a1", "p-b0"]
+    assert waiting(run) == 1
+    assert run("claim", BASE, "new", "t", 10**6, 9)[0] == "p-a0"
+
+
 def test_one_claim_is_bounded(run, admin):
+    for i in range(1500):
+        enqueue(run, f"p-{i}")
+        admin.hset(f"{BASE}:job:p-{i}", "queued", 0)
+    enqueue(run, "p-last")
+    assert claim(run) == "again"
+    assert claim(run)[0] == "p-last"
+
+
+def test_a_cancelled_batch_is_no_work(run, admin):
     for i in range(1500):
         enqueue(run, f"p-{i}")
         run("cancel", BASE, f"p-{i}", 1, "")
     enqueue(run, "p-last")
-    claim = lambda: run("claim", BASE, "e", "t", 1000, 1)
-    assert claim() == "again"
-    assert claim()[0] == "p-last"
+    assert claim(run)[0] == "p-last"
+    run("reap", BASE, 0, 3)
+    assert admin.llen(f"{BASE}:queue") == 0
+
+
+def test_nobody_asks_again_for_what_none_can_read(run, admin):
+    for i in range(1100):
+        enqueue(run, f"p-{i}", v=9)
+    assert claim(run) is None and waiting(run) == 1100
 
 
 def test_forgotten_hash_of_a_stub(run, admin):
@@ -68,10 +175,16 @@ def test_forgotten_hash_of_a_stub(run, admin):
     run("cancel", BASE, "p-1", 1, "")
     enqueue(run, "p-2")
     admin.delete(f"{BASE}:job:p-1")
-    load = lambda: run("load", ["sentinel:executors", BASE], 6000)[1][0][0]
-    assert load() == 1
-    assert run("claim", BASE, "e", "t", 1000, 1)[0] == "p-2"
-    assert load() == 0 and run("claim", BASE, "e", "t", 1000, 1) is None
+    assert waiting(run) == 1
+    assert claim(run)[0] == "p-2"
+    assert waiting(run) == 0 and claim(run) is None
+
+
+def test_forgotten_hash_of_a_waiting_job(run, admin):
+    enqueue(run, "p-1")
+    enqueue(run, "p-2")
+    admin.delete(f"{BASE}:job:p-1")
+    assert claim(run)[0] == "p-2" and waiting(run) == 0
 
 
 def test_lease_of_a_job_that_is_gone(run, admin):

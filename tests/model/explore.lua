@@ -2,8 +2,12 @@
 -- run against redis.lua. The scripts are the steps, as in Redis; between them anything may happen: a process dies, an
 -- answer is not heard, a request arrives long after its sender gave it up, a lease runs out.
 --
---   luajit explore.lua SCRIPTS [--mutate SCRIPT FROM TO]   checks; status 1 and the shortest way to a fault, if any
---   luajit explore.lua SCRIPTS --walk SEED                 one random way, as JSON lines for the real server
+--   luajit explore.lua SCRIPTS [OPTION…]   checks; status 1 and the shortest way to a fault, if any
+--     --jobs apart|line|owners             the jobs' lists and owners: two lists (else one); one owner; two owners
+--     --earlier SCRIPTS                    executor 2 is of an earlier release, and whatever a master does may be; there
+--                                          are no late requests and no drains, or there would be too many states
+--     --mutate SCRIPT FROM TO              with a fault put into a script
+--     --walk SEED                          one random way, as JSON lines for the real server
 --
 -- Checked in each state: `check` below. Checked of the whole: from each state the good end (all jobs final; no list,
 -- lease, or message left) can still be reached, so nothing is ever stuck.
@@ -19,7 +23,19 @@ local FINAL = {completed = true, failed = true, cancelled = true, expired = true
 local UNSEEN = {requeued = true, created = true, queued = true, started = true, finished = true, reason = true,
   [BASE .. ':recent'] = true}
 
-local scripts_dir, option = arg[1], arg[2]
+local options = {jobs = {'apart'}}
+for at = 2, #arg do
+  local option = arg[at]:match('^%-%-(%l+)$')
+  if option then
+    options[option] = {arg[at + 1], arg[at + 2], arg[at + 3]}
+  end
+end
+local JOBS = ({
+  apart = {{owner = 'owner', priority = 0}, {owner = 'owner', priority = 1}},
+  line = {{owner = 'owner', priority = 0}, {owner = 'owner', priority = 0}},
+  owners = {{owner = 'owner', priority = 0}, {owner = 'other', priority = 0}},
+})[options.jobs[1]]
+local MIXED = options.earlier ~= nil
 
 -- ---- scripts ---------------------------------------------------------------------------------------------------
 
@@ -36,27 +52,81 @@ local function replace_once(text, from, to)
   return text:sub(1, first - 1) .. to .. text:sub(last + 1)
 end
 
-local prelude = read(scripts_dir .. '/prelude.lua')
-if option == '--mutate' and arg[3] == 'prelude' then
-  prelude = replace_once(prelude, arg[4], arg[5])
+local function scripts_of(directory, mutation)
+  local function text(name)
+    local whole = read(directory .. '/' .. name .. '.lua')
+    return mutation[1] == name and replace_once(whole, mutation[2], mutation[3]) or whole
+  end
+  return setmetatable({}, {__index = function(scripts, name)
+    local flags, rest = text(name):match('^(#!lua [^\n]*\n)(.*)$')
+    scripts[name] = redis.script(name, flags .. text('prelude') .. rest)
+    return scripts[name]
+  end})
 end
 
-local scripts = setmetatable({}, {__index = function(scripts, name)
-  local flags, rest = read(scripts_dir .. '/' .. name .. '.lua'):match('^(#!lua [^\n]*\n)(.*)$')
-  if option == '--mutate' and arg[3] == name then
-    rest = replace_once(rest, arg[4], arg[5])
+local releases = {today = scripts_of(arg[1], options.mutate or {})}
+if MIXED then
+  releases.earlier = scripts_of(options.earlier[1], {})
+end
+
+-- Places and turns grow without end, and only their order decides: they are numbered anew, from 1.
+local ORDERED = {'queue:owners', 'queue:high:owners', 'queue:of:owner', 'queue:of:other', 'queue:high:of:owner'}
+
+local function renumber(db)
+  local numbers, rank = {}, {}
+  local function meet(number)
+    if number and not rank[tonumber(number)] then
+      rank[tonumber(number)] = 0
+      numbers[#numbers + 1] = tonumber(number)
+    end
   end
-  scripts[name] = redis.script(name, flags .. prelude .. rest)
-  return scripts[name]
-end})
+  for _, name in ipairs(ORDERED) do
+    for _, number in pairs(db[BASE .. ':' .. name] or {}) do
+      meet(number)
+    end
+  end
+  for client = 1, 2 do
+    local job = db[BASE .. ':job:m-' .. client]
+    if job and FINAL[job.state] and job.place then -- it will never be looked at
+      job = redis.clone(job)
+      job.place, db[BASE .. ':job:m-' .. client] = nil, job
+    end
+    meet(job and job.place)
+  end
+  table.sort(numbers)
+  for place, number in ipairs(numbers) do
+    rank[number] = place
+  end
+  local function change(name, field)
+    local hash = db[BASE .. ':' .. name]
+    if hash and (not field or hash[field]) then
+      local new = redis.clone(hash)
+      for member, number in pairs(field and {[field] = hash[field]} or hash) do
+        new[member] = field and tostring(rank[tonumber(number)]) or rank[number]
+      end
+      db[BASE .. ':' .. name] = new
+    end
+  end
+  for _, name in ipairs(ORDERED) do
+    change(name)
+  end
+  change('job:m-1', 'place')
+  change('job:m-2', 'place')
+  rank[tonumber((db[BASE .. ':stats'] or {}).sequence) or 0] = #numbers
+  change('stats', 'sequence')
+end
 
 local on_call -- told of each script that runs: (name, arguments, reply)
+local release = 'today' -- of whom the scripts are that are called
 
 local function call(state, name, ...)
   local arguments = {...}
-  local reply = scripts[name](state.db, {BASE}, arguments)
+  local reply = releases[release][name](state.db, {BASE}, arguments)
   if state.db[BASE .. ':wake'] then
     state.db[BASE .. ':wake'] = {'1'} -- how many there are decides nothing; the list would grow for ever
+  end
+  if not options.walk then
+    renumber(state.db)
   end
   if on_call then
     on_call(name, arguments, reply)
@@ -130,10 +200,12 @@ local function db_text(db)
   return table.concat(out)
 end
 
--- The executors are alike: which of them is which makes no new state.
+-- Executors of one release are alike: which of them is which makes no new state.
 local function name_of(state)
   local executors = {text_of(state.executors[1]), text_of(state.executors[2])}
-  table.sort(executors)
+  if not MIXED then
+    table.sort(executors)
+  end
   return table.concat({db_text(state.db), text_of(state.clients), text_of(state.mail), executors[1], executors[2],
     state.odd}, '|')
 end
@@ -159,41 +231,71 @@ local function expect(condition, what, id)
   end
 end
 
-local function listed(state, id)
-  local times = 0
-  for _, list in ipairs({BASE .. ':queue', BASE .. ':queue:high'}) do
-    for _, each in ipairs(state.db[list] or {}) do
-      times = times + (each == id and 1 or 0)
+local function list_of(id)
+  return BASE .. (JOBS[tonumber(id:sub(-1))].priority == 1 and ':queue:high' or ':queue')
+end
+
+-- It stands in the line of its owner, who has a turn, and nowhere else.
+local function is_in_line(state, id)
+  local owner = JOBS[tonumber(id:sub(-1))].owner
+  local line = state.db[list_of(id) .. ':of:' .. owner]
+  return line and line[id] and state.db[list_of(id) .. ':owners'][owner] and true or false
+end
+
+local function is_listed(state, id)
+  for _, each in ipairs(state.db[list_of(id)] or {}) do
+    if each == id then
+      return true
     end
   end
-  return times
+  return false
 end
 
 local function check(state, before)
   local finals = {completed = 0, failed = 0, cancelled = 0, expired = 0}
-  local stubs, leases = 0, state.db[BASE .. ':lease'] or {}
+  local stats, leases = state.db[BASE .. ':stats'] or {}, state.db[BASE .. ':lease'] or {}
+  local entries = {}
+  for _, list in ipairs({'queue', 'queue:high'}) do
+    entries[BASE .. ':' .. list] = #(state.db[BASE .. ':' .. list] or {}) - (stats['stubs' .. list:sub(6)] or 0)
+  end
   for id, stored in pairs(jobs_of(state)) do
     local was, is = before and job(before, id), stored.state
     expect(tonumber(stored.attempts) <= MOST_ATTEMPTS and tonumber(stored.attempts) >= 0, 'attempts out of bounds', id)
     expect((leases[id] ~= nil) == (is == 'running'), 'the leases are not the running jobs', id)
-    expect(listed(state, id) == (is == 'queued' and 1 or 0) or (is == 'cancelled' and listed(state, id) == 1),
-      'the lists are not the queued jobs', id)
+    if MIXED then
+      expect(is ~= 'queued' or is_in_line(state, id) or is_listed(state, id), 'no one can find a queued job', id)
+    else
+      expect(is_in_line(state, id) == (is == 'queued'), 'the lines are not the queued jobs', id)
+    end
+    if is == 'queued' then
+      entries[list_of(id)] = entries[list_of(id)] - 1
+    end
     expect((stored.result ~= nil) == (is == 'completed'), 'a result and its state disagree', id)
     expect(not (was and FINAL[was.state]) or (was.state == is and was.result == stored.result), 'a final job changed',
       id)
     if FINAL[is] then
       finals[is] = finals[is] + 1
-      stubs = stubs + listed(state, id)
     end
   end
-  local stats = state.db[BASE .. ':stats'] or {}
   for name, count in pairs(finals) do
     expect(tonumber(stats[name] or 0) == count, 'jobs were counted twice, or not at all, as ' .. name)
   end
-  expect(tonumber(stats.stubs or 0) == stubs, 'the count of stubs is wrong')
+  for list, more in pairs(entries) do
+    expect(MIXED or more == 0, 'the length of a list is not how many wait', list)
+  end
   for _, client in ipairs(state.clients) do
     expect(client.phase ~= 'accepted' or job(state, client.id), 'an accepted job is lost', client.id)
   end
+end
+
+-- Whether there is a list, or a line.
+local function any_queue(state)
+  for key in pairs(state.db) do
+    if key:find(BASE .. ':queue', 1, true) then
+      return true
+    end
+  end
+  return false
 end
 
 local function at_good_end(state)
@@ -207,10 +309,8 @@ local function at_good_end(state)
       return false
     end
   end
-  for _, name in ipairs({':queue', ':queue:high', ':lease', ':wake'}) do
-    if state.db[BASE .. name] then
-      return false
-    end
+  if any_queue(state) or state.db[BASE .. ':lease'] or state.db[BASE .. ':wake'] then
+    return false
   end
   return not (state.executors[1].id or state.executors[2].id or state.mail[1])
 end
@@ -238,8 +338,8 @@ local function fresh_token(state)
 end
 
 local function enqueue(state, client)
-  return call(state, 'enqueue', 'm-' .. client, 'owner', '{}', 1, 1, client - 1, 0, LEASE_MS, LEASE_MS,
-    'key' .. client, 'body')
+  return call(state, 'enqueue', 'm-' .. client, JOBS[client].owner, '{}', 1, 1, JOBS[client].priority, 0, LEASE_MS,
+    LEASE_MS, 'key' .. client, 'body')
 end
 
 local requests = {complete = complete}
@@ -256,13 +356,13 @@ end
 -- `prepare` an answer that is lost makes no state that dying, or sending again, does not make.
 local function send(emit, state, label, request, prepare, on_answer)
   for _, fate in ipairs({'answered', 'unheard', 'late'}) do
-    if fate == 'answered' or (fate == 'late' and state.odd > 0) or (fate == 'unheard' and prepare) then
+    if fate == 'answered' or (fate == 'late' and state.odd > 0 and not MIXED) or (fate == 'unheard' and prepare) then
       emit(label .. ', ' .. fate, function(next)
         if prepare then
           prepare(next)
         end
         if fate == 'late' then
-          next.mail[1], next.odd = request, next.odd - 1
+          next.mail[1], next.mail[2], next.odd = request, release, next.odd - 1
         else
           local reply = requests[request[1]](next, unpack(request, 2))
           if fate == 'answered' then
@@ -274,22 +374,46 @@ local function send(emit, state, label, request, prepare, on_answer)
   end
 end
 
+-- The same change, by a process of an earlier release.
+local function earlier(change)
+  return function(next)
+    release = 'earlier'
+    local good, fault = pcall(change, next)
+    release = 'today'
+    if not good then
+      error(fault, 0)
+    end
+  end
+end
+
+-- Steps of a master are each of either release, where there are two.
+local function by_any_master(emit, label, change)
+  emit(label, change)
+  if MIXED then
+    emit(label .. ', by an earlier master', earlier(change))
+  end
+end
+
 local function client_steps(emit, state, number)
   local client = state.clients[number]
   if client.phase == 'posting' then
-    emit(('client %d posts'):format(number), function(next)
+    by_any_master(emit, ('client %d posts'):format(number), function(next)
       next.clients[number] = {phase = 'accepted', id = enqueue(next, number)[2]}
     end)
   elseif client.phase == 'accepted' and number == 1 and state.odd > 0 then
-    emit('client 1 cancels', function(next)
+    by_any_master(emit, 'client 1 cancels', function(next)
       next.odd = next.odd - 1
       call(next, 'cancel', client.id, 1, '')
     end)
   end
 end
 
-local function executor_steps(emit, state, number)
+local function executor_steps(emit_step, state, number)
   local held = state.executors[number]
+  local is_earlier = MIXED and number == 2
+  local function emit(label, change)
+    emit_step(label, is_earlier and earlier(change) or change)
+  end
   local who = 'executor ' .. number
   local function let_go(next)
     next.executors[number] = {}
@@ -318,7 +442,7 @@ local function executor_steps(emit, state, number)
   end, let_go)
   if not held.how then
     send(emit, state, who .. ' gives back', {'requeue', held.id, held.token, 1}, nil, let_go)
-    if state.odd > 0 then
+    if state.odd > 0 and not MIXED then
       send(emit, state, who .. ' drains', {'requeue', held.id, held.token, 0}, function(next)
         next.odd = next.odd - 1
       end, let_go)
@@ -334,17 +458,18 @@ local function steps(state, emit)
   executor_steps(emit, state, 2)
   if state.mail[1] then
     local late = state.mail[1]
-    emit('the late ' .. late[1] .. ' arrives', function(next)
+    local function arrive(next)
       next.mail = {}
       requests[late[1]](next, unpack(late, 2))
-    end)
+    end
+    emit('the late ' .. late[1] .. ' arrives', state.mail[2] == 'earlier' and earlier(arrive) or arrive)
     emit('the late ' .. late[1] .. ' is lost', function(next)
       next.mail = {}
     end)
   end
   -- A lease that is over, and not yet reaped, is worth what one is that goes on: so its end and the reaper are one step.
   for id in pairs(state.db[BASE .. ':lease'] or {}) do
-    emit('the lease of ' .. id .. ' runs out, and the reaper passes', function(next)
+    by_any_master(emit, 'the lease of ' .. id .. ' runs out, and the reaper passes', function(next)
       next.db[BASE .. ':lease'] = redis.clone(next.db[BASE .. ':lease'])
       next.db[BASE .. ':lease'][id] = 0
       if on_call then
@@ -353,8 +478,8 @@ local function steps(state, emit)
       call(next, 'reap', 0, MOST_ATTEMPTS)
     end)
   end
-  if state.db[BASE .. ':queue'] or state.db[BASE .. ':queue:high'] then
-    emit('the reaper passes', function(next)
+  if any_queue(state) then
+    by_any_master(emit, 'the reaper passes', function(next)
       call(next, 'reap', 0, MOST_ATTEMPTS)
     end)
   end
@@ -481,8 +606,8 @@ local function walk(seed)
   end
 end
 
-if option == '--walk' then
-  walk(tonumber(arg[3]))
+if options.walk then
+  walk(tonumber(options.walk[1]))
 else
   explore()
   check_none_is_stuck()

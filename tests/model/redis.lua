@@ -84,10 +84,12 @@ function commands.HSET(key, ...)
   end
 end
 
-function commands.HDEL(key, field)
-  if db[key] then
-    at(key)[field] = nil
-    drop_if_empty(key)
+function commands.HDEL(key, ...)
+  for _, field in ipairs({...}) do
+    if db[key] then
+      at(key)[field] = nil
+      drop_if_empty(key)
+    end
   end
 end
 
@@ -119,10 +121,28 @@ function commands.LPOP(key)
   return value
 end
 
-function commands.LTRIM() end -- the lists that are trimmed never get that long here
+-- From a place on, to the end or as good as: no list gets as long here as what is asked for.
+function commands.LRANGE(key, first)
+  return {unpack(db[key] or {}, first + 1)}
+end
 
-function commands.ZADD(key, score, member)
-  at(key)[member] = tonumber(score)
+function commands.LTRIM(key, first)
+  if db[key] and first > 0 then
+    db[key] = commands.LRANGE(key, first)
+    drop_if_empty(key)
+  end
+end
+
+function commands.ZADD(key, ...)
+  local words = {...}
+  local condition = (words[1] == 'NX' or words[1] == 'XX') and table.remove(words, 1)
+  local score, member = tonumber(words[1]), words[2]
+  local there = db[key] and db[key][member] and true or false
+  if not condition or there == (condition == 'XX') then
+    at(key)[member] = score
+    return there and 0 or 1
+  end
+  return 0
 end
 
 function commands.ZREM(key, member)
@@ -140,16 +160,20 @@ function commands.ZCARD(key)
   return count
 end
 
-function commands.ZRANGEBYSCORE(key, _, most)
-  local members, scores = {}, db[key] or {}
+function commands.ZRANGEBYSCORE(key, _, most, ...)
+  local members, scores, options = {}, db[key] or {}, {...}
   for member, score in pairs(scores) do
-    if score <= tonumber(most) then
+    if most == '+inf' or score <= tonumber(most) then
       members[#members + 1] = member
     end
   end
   table.sort(members, function(a, b)
     return scores[a] < scores[b] or (scores[a] == scores[b] and a < b)
   end)
+  if options[1] == 'WITHSCORES' then
+    local nth = members[options[3] + 1]
+    return {nth, nth and tostring(scores[nth])} -- the scripts ask for one at a time
+  end
   return members
 end
 
