@@ -16,10 +16,12 @@ COPY cli/ cli/
 COPY common/ common/
 COPY executor/ executor/
 RUN meson setup build --buildtype=release -Dtests=false -Dmaster=disabled && \
-    ninja -C build executor/sentinel-executor executor/box/sentinel-box cli/sentinel-healthcheck && \
+    ninja -C build executor/sentinel-executor executor/box/sentinel-box executor/selftest/sentinel-probe \
+        cli/sentinel-healthcheck && \
     install -s -D -t /out/bin build/executor/sentinel-executor build/executor/box/sentinel-box \
         build/cli/sentinel-healthcheck && \
-    python3 docker/packages.py libraries /out/bin/* > /out/libraries
+    python3 docker/packages.py libraries /out/bin/* > /out/libraries && \
+    install -s -D -t /out/bin build/executor/selftest/sentinel-probe
 
 FROM build AS packages
 COPY languages/ languages/

@@ -11,6 +11,7 @@
 #include "info.h"
 #include "log.h"
 #include "result.h"
+#include "selftest.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -468,6 +469,8 @@ int main(int argc, char **argv)
     struct executor x = {.exit_status = EXIT_SUCCESS};
     enum config_action action;
     struct err err;
+    if (argc > 1 && strcmp(argv[1], "selftest") == 0)
+        return selftest_main(argc - 1, argv + 1);
     log_init(LOG_INFO, "sentinel-executor", NULL);
     int r = config_load(&x.config, PROGRAM_EXECUTOR, argc, argv, &action, &err);
     if (r == 0 && action != CONFIG_RUN)

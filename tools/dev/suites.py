@@ -14,7 +14,7 @@ from paths import ASAN, BOX, RELEASE, TOP
 from progress import Failure, from_first, run, say
 
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v"]
-PROBE = "tests/sandbox/probe"
+PROBE = "executor/selftest/sentinel-probe"
 
 
 def meson_suite(suite, extra):

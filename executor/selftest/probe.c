@@ -1,32 +1,27 @@
-/* The program that misbehaves: one verb a behaviour, for test_box.py. Prints what it finds; never sanitized. */
+/* sentinel-probe: the program that misbehaves, one verb a behaviour, for the self-test and tests/sandbox. Prints what
+ * it finds. Static, so that it needs nothing of the box's root; never sanitized. System calls by name: probe_calls.c.
+ */
+#include "probe.h"
+
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/shm.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MB ((size_t)1 << 20)
-
-/* "ok" or the name of the error, on a line of its own. */
-static int tell(long result)
+int tell(long result)
 {
     printf("%s\n", result >= 0 ? "ok" : strerrorname_np(errno));
     fflush(stdout);
@@ -47,7 +42,7 @@ static _Noreturn void spin(void)
         ;
 }
 
-static long argument(char **argv, int i)
+long argument(char **argv, int i)
 {
     return argv[i] == NULL ? 0 : strtol(argv[i], NULL, 0);
 }
@@ -208,13 +203,6 @@ static int do_shared_hog(char **argv)
     return 0;
 }
 
-static int do_memfd(char **argv)
-{
-    (void)argv;
-    int fd = memfd_create("hog", 0);
-    return tell(fd < 0 ? -1 : ftruncate(fd, 1));
-}
-
 /* A child is too large and dies; the parent waits and exits 0. */
 static int do_child_hog(char **argv)
 {
@@ -231,50 +219,6 @@ static int do_hog_then_exec(char **argv)
     do_memhog(argv);
     execv("./probe", rest);
     return tell(-1);
-}
-
-static int write_full(const char *path, size_t size)
-{
-    static char block[65536];
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (fd < 0)
-        return -1;
-    memset(block, 'x', sizeof block);
-    for (size_t done = 0; done < size;) {
-        ssize_t wrote = write(fd, block, sizeof block);
-        if (wrote < 0)
-            return -1;
-        done += (size_t)wrote;
-    }
-    return close(fd);
-}
-
-static int do_write(char **argv)
-{
-    return tell(write_full(argv[0], (size_t)argument(argv, 1) * MB));
-}
-
-/* Many files of 8 MB each, so that no file limit stops it. */
-static int do_fill(char **argv)
-{
-    char path[64];
-    for (int i = 0; i < 1000; i++) {
-        snprintf(path, sizeof path, "%s/fill%d", argv[0], i);
-        if (write_full(path, 8 * MB) < 0)
-            return tell(-1);
-    }
-    return tell(0);
-}
-
-static int do_inodes(char **argv)
-{
-    char path[64];
-    for (long i = 0; i < argument(argv, 0); i++) {
-        snprintf(path, sizeof path, "inode%ld", i);
-        if (mknod(path, S_IFIFO | 0600, 0) < 0)
-            return tell(-1);
-    }
-    return tell(0);
 }
 
 static int do_pipes(char **argv)
@@ -331,6 +275,17 @@ static int do_flood(char **argv)
         if (write(fd, block, sizeof block) < 0)
             return 1;
     }
+}
+
+/* A fork bomb whose every process floods. */
+static int do_flood_bomb(char **argv)
+{
+    while (fork() < 0)
+        ;
+    fork();
+    if (fork() == 0)
+        do_flood_bomb(argv);
+    return do_flood(argv);
 }
 
 static int do_print(char **argv)
@@ -398,11 +353,6 @@ static int do_signals(char **argv)
     return 0;
 }
 
-static int do_open(char **argv)
-{
-    return tell(open(argv[0], (int)argument(argv, 1), 0600));
-}
-
 static int do_fds(char **argv)
 {
     int open_fds = 0;
@@ -411,136 +361,6 @@ static int do_fds(char **argv)
         open_fds += fcntl(fd, F_GETFD) >= 0;
     printf("%d\n", open_fds);
     return 0;
-}
-
-/* Writes to a process's memory through /proc. */
-static int do_write_mem(char **argv)
-{
-    static char victim;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%s/mem", argv[0]);
-    int fd = open(path, O_RDWR);
-    return tell(fd < 0 ? -1 : pwrite(fd, "x", 1, (off_t)(uintptr_t)&victim));
-}
-
-static int do_kill(char **argv)
-{
-    return tell(kill((pid_t)argument(argv, 0), (int)argument(argv, 1)));
-}
-
-/* syscall NUMBER ARGUMENT…: a number, or text:… for a pointer to it. "zeros": a pointer to a page of zeroes. */
-static int do_syscall(char **argv)
-{
-    static char zeros[4096];
-    long args[7] = {0};
-    for (int i = 0; i < 7 && argv[i] != NULL; i++) {
-        if (strncmp(argv[i], "text:", 5) == 0)
-            args[i] = (long)(uintptr_t)(argv[i] + 5);
-        else if (strcmp(argv[i], "zeros") == 0)
-            args[i] = (long)(uintptr_t)zeros;
-        else
-            args[i] = (long)strtoull(argv[i], NULL, 0);
-    }
-    return tell(syscall(args[0], args[1], args[2], args[3], args[4], args[5], args[6]));
-}
-
-#if defined(__x86_64__)
-static int do_int80(char **argv)
-{
-    long result = 20; /* getpid, as i386 has it */
-    (void)argv;
-    __asm__ volatile("int $0x80" : "+a"(result) : : "memory");
-    printf("%ld\n", result);
-    return 0;
-}
-#endif
-
-/* Leaves an obstacle where a result is wanted: what the box collects must not follow it. */
-static int do_leave(char **argv)
-{
-    const char *what = argv[0], *path = argv[1], *target = argv[2];
-    if (strcmp(what, "symlink") == 0)
-        return tell(symlink(target, path));
-    if (strcmp(what, "fifo") == 0)
-        return tell(mkfifo(path, 0666));
-    if (strcmp(what, "directory") == 0)
-        return tell(mkdir(path, 0777));
-    if (strcmp(what, "hardlink") == 0)
-        return tell(write_full("first", MB) < 0 ? -1 : link("first", path));
-    if (strcmp(what, "sparse") == 0)
-        return tell(ftruncate(open(path, O_WRONLY | O_CREAT, 0644), argument(argv, 2)));
-    return 2;
-}
-
-/* A daemon that swaps a directory and a symlink for ever, while the parent exits at once. */
-static int do_swapper(char **argv)
-{
-    (void)argv;
-    mkdir("real", 0777);
-    write_full("real/file", MB);
-    symlink("/etc", "link");
-    if (fork() == 0) {
-        for (;;)
-            syscall(SYS_renameat2, AT_FDCWD, "real", AT_FDCWD, "link", RENAME_EXCHANGE);
-    }
-    return 0;
-}
-
-static int do_deep(char **argv)
-{
-    for (long i = 0; i < argument(argv, 0); i++) {
-        if (mkdir("d", 0777) < 0 || chdir("d") < 0) {
-            printf("%ld ", i);
-            return tell(-1);
-        }
-    }
-    return tell(0);
-}
-
-static int do_odd_names(char **argv)
-{
-    (void)argv;
-    if (mkdir("closed", 0777) < 0 || write_full("closed/file", MB) < 0 || write_full("\xff\xfe\n\"name", MB) < 0)
-        return tell(-1);
-    return tell(chmod("closed", 0));
-}
-
-/* Everything that the next run must not see. */
-static int do_litter(char **argv)
-{
-    (void)argv;
-    write_full("/work/litter", MB);
-    write_full("/tmp/litter", MB);
-    write_full("/dev/shm/litter", MB);
-    tell(shmget(4711, 4096, IPC_CREAT | 0600));
-    if (fork() == 0) {
-        setsid();
-        for (;;)
-            pause();
-    }
-    return 0;
-}
-
-static int do_look(char **argv)
-{
-    static const char *const paths[] = {"/work/litter", "/tmp/litter", "/dev/shm/litter"};
-    (void)argv;
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        if (access(paths[i], F_OK) == 0)
-            printf("saw %s\n", paths[i]);
-    }
-    if (shmget(4711, 4096, 0) >= 0)
-        puts("saw shared memory");
-    for (pid_t pid = 3; pid < 200; pid++) {
-        if (pid != getpid() && kill(pid, 0) == 0)
-            printf("saw process %d\n", (int)pid);
-    }
-    return 0;
-}
-
-static int do_socket(char **argv)
-{
-    return tell(socket((int)argument(argv, 0), (int)argument(argv, 1), (int)argument(argv, 2)));
 }
 
 static int do_limits(char **argv)
@@ -557,38 +377,49 @@ static int do_limits(char **argv)
     return 0;
 }
 
-static const struct {
-    const char *verb;
-    int (*run)(char **argv);
-} verbs[] = {
+/* A thousand megabytes of zeroes that the file does not have: a copy of this program whose last segment is grown. */
+static int do_bss(char **argv)
+{
+    static char page[1 << 20];
+    extern char end[]; /* of what the segment was */
+    if (argv[0] != NULL) {
+        touch_bytes(end, (size_t)argument(argv, 0) * MB);
+        return tell(0);
+    }
+    int from = open("./probe", O_RDONLY), to = open("large", O_RDWR | O_CREAT, 0755);
+    for (ssize_t got; (got = read(from, page, sizeof page)) > 0;)
+        write(to, page, (size_t)got);
+    pread(to, page, sizeof page, 0);
+    Elf64_Ehdr *head = (void *)page;
+    Elf64_Phdr *segments = (void *)(page + head->e_phoff);
+    for (int i = 0; i < head->e_phnum; i++) {
+        if (segments[i].p_type == PT_LOAD && segments[i].p_flags & PF_W)
+            segments[i].p_memsz += 1025 * MB;
+    }
+    pwrite(to, page, 4096, 0);
+    close(to);
+    execl("./large", "large", "bss", "1024", NULL);
+    return tell(-1);
+}
+
+static const struct verb verbs[] = {
+    {"bss", do_bss},
     {"burn", do_burn},
     {"burners", do_burners},
     {"cat", do_cat},
     {"child-hog", do_child_hog},
     {"daemon", do_daemon},
-    {"deep", do_deep},
     {"echo", do_echo},
     {"env", do_env},
     {"exit", do_exit},
     {"fds", do_fds},
-    {"fill", do_fill},
     {"flood", do_flood},
+    {"flood-bomb", do_flood_bomb},
     {"forkbomb", do_forkbomb},
     {"forks", do_forks},
     {"hog-then-exec", do_hog_then_exec},
-    {"inodes", do_inodes},
-#if defined(__x86_64__)
-    {"int80", do_int80},
-#endif
-    {"kill", do_kill},
-    {"leave", do_leave},
     {"limits", do_limits},
-    {"litter", do_litter},
-    {"look", do_look},
-    {"memfd", do_memfd},
     {"memhog", do_memhog},
-    {"odd-names", do_odd_names},
-    {"open", do_open},
     {"pipes", do_pipes},
     {"print", do_print},
     {"quiet-spin", do_quiet_spin},
@@ -597,24 +428,23 @@ static const struct {
     {"shared-hog", do_shared_hog},
     {"signals", do_signals},
     {"sleep", do_sleep},
-    {"socket", do_socket},
     {"socketpairs", do_socketpairs},
     {"spin", do_spin},
     {"stop", do_stop},
     {"stubborn", do_stubborn},
-    {"swapper", do_swapper},
-    {"syscall", do_syscall},
     {"threads", do_threads},
     {"vfork-sleeper", do_vfork_sleeper},
-    {"write", do_write},
-    {"write-mem", do_write_mem},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(verbs[i].verb, argv[1]) == 0)
-            return verbs[i].run(argv + 2);
+    static const struct verb *const tables[] = {verbs, file_verbs, call_verbs};
+    for (size_t t = 0; argc > 1 && t < sizeof tables / sizeof tables[0]; t++) {
+        for (const struct verb *v = tables[t]; v->name != NULL; v++) {
+            if (strcmp(v->name, argv[1]) == 0)
+                return v->run(argv + 2);
+        }
     }
     fprintf(stderr, "probe: no such verb\n");
     return 99;
