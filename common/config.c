@@ -78,6 +78,8 @@ static const struct setting table[] = {
     {"max-wait-s", NULL, PROGRAM_MASTER, INT(max_wait_s), "60", RANGE(1, 600), .help = "longest `?wait=`"},
     {"execute-wait", NULL, PROGRAM_MASTER, INT(execute_wait_s), "0", RANGE(0, 60),
      .help = "`POST /execute` waits this long without being asked (clients of 000 and 004)"},
+    {"heartbeat-s", NULL, PROGRAM_MASTER, INT(heartbeat_s), "15", RANGE(1, 300),
+     .help = "an event stream that has nothing to say says so this often, so that proxies keep it"},
     {"v1-timeout-s", "EXECUTION_TIMEOUT", PROGRAM_MASTER, INT(v1_timeout_s), "30", RANGE(1, 120),
      .help = "CPU and wall time of a run of `/api/v1/execute` that names none"},
     {"request-timeout-s", NULL, PROGRAM_MASTER, INT(request_timeout_s), "30", RANGE(1, 600),

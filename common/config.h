@@ -40,6 +40,7 @@ struct config {
     char *api_keys;         /* the same lines as the file's, ";" between */
     char *allow_open;       /* "true": a public address may be served without keys */
     char *open_routes;
+    int64_t heartbeat_s;  /* of an event stream */
     int64_t v1_timeout_s; /* of a run that the v1 dialect gives none */
     char *trusted_proxies;
     char *cors_origins;

@@ -128,6 +128,35 @@ enum verdict job_verdict(const struct test_result *tests, size_t count)
 
 /* ---- ownership ------------------------------------------------------------------------------------------------ */
 
+/* Not in the middle of a character. */
+static bool cut(struct bytes *b)
+{
+    if (b->len <= TEST_EVENT_OUTPUT_MAX)
+        return false;
+    b->len = TEST_EVENT_OUTPUT_MAX;
+    for (int i = 0; i < 3 && ((unsigned char)b->data[b->len] & 0xc0) == 0x80; i++)
+        b->len--;
+    return true;
+}
+
+struct test_event test_event_of(const struct submission *s, const struct test_result *result, size_t index)
+{
+    const struct test_case *test = &s->tests[index];
+    struct test_event event = {.index = index, .name = test->name, .hidden = test->hidden, .result = *result};
+    struct run_figures *run = &event.result.run;
+    if (test->hidden) {
+        run->out = run->errout = (struct bytes){0};
+        run->reason = NULL;
+        run->exit_code = -1;
+        run->signal = 0;
+        run->out_total = run->errout_total = 0;
+    } else {
+        bool out_cut = cut(&run->out), errout_cut = cut(&run->errout);
+        run->truncated = run->truncated || out_cut || errout_cut;
+    }
+    return event;
+}
+
 void bytes_finish(struct bytes *b)
 {
     free(b->data);
@@ -183,4 +212,11 @@ void job_result_finish(struct job_result *r)
     free(r->executor);
     free(r->toolchain);
     *r = (struct job_result){0};
+}
+
+void test_event_finish(struct test_event *event)
+{
+    free(event->name);
+    run_figures_finish(&event->result.run);
+    *event = (struct test_event){0};
 }

@@ -110,6 +110,16 @@ struct test_result {
     struct run_figures run;
 };
 
+/* One test's end, as it is told while others still run. */
+enum { TEST_EVENT_OUTPUT_MAX = 4096 };
+struct test_event {
+    size_t index;
+    char *name; /* or NULL */
+    bool hidden;
+    struct test_result result; /* of a hidden test the verdict and figures only; else at most TEST_EVENT_OUTPUT_MAX
+                                * bytes of each stream, `truncated` set when that is less */
+};
+
 struct compile_result {
     bool present; /* the language compiles */
     bool ok;
@@ -147,10 +157,14 @@ int job_id_language(const char *id, char *out) MUST_USE;
 /* The job's verdict from its tests: the failing one with the lowest index decides. */
 enum verdict job_verdict(const struct test_result *tests, size_t count);
 
+/* Borrows all from the submission and the result; never finished. */
+struct test_event test_event_of(const struct submission *s, const struct test_result *result, size_t index);
+
 void bytes_finish(struct bytes *b);
 void submission_finish(struct submission *s);
 void run_figures_finish(struct run_figures *r);
 struct run_figures run_figures_copy(const struct run_figures *r) MUST_USE;
 void job_result_finish(struct job_result *r);
+void test_event_finish(struct test_event *event);
 
 #endif

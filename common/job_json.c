@@ -104,6 +104,13 @@ static void put_run(struct json_writer *w, const struct run_figures *r)
         json_put_str(w, "reason", r->reason);
 }
 
+static void put_test_result(struct json_writer *w, const struct test_result *t)
+{
+    json_put_str(w, "verdict", verdict_name(t->verdict));
+    json_put_bool(w, "passed", t->passed);
+    put_run(w, &t->run);
+}
+
 char *job_result_to_json(const struct job_result *r)
 {
     struct json_writer w = {0};
@@ -125,9 +132,7 @@ char *job_result_to_json(const struct job_result *r)
     json_open(&w, "tests", '[');
     for (size_t i = 0; i < r->test_count; i++) {
         json_open(&w, NULL, '{');
-        json_put_str(&w, "verdict", verdict_name(r->tests[i].verdict));
-        json_put_bool(&w, "passed", r->tests[i].passed);
-        put_run(&w, &r->tests[i].run);
+        put_test_result(&w, &r->tests[i]);
         json_close(&w, '}');
     }
     json_close(&w, ']');
@@ -138,6 +143,20 @@ char *job_result_to_json(const struct job_result *r)
     if (r->toolchain)
         json_put_str(&w, "toolchain", r->toolchain);
     json_put_int(&w, "executionMs", r->execution_ms);
+    json_close(&w, '}');
+    return buf_steal(&w.buf);
+}
+
+char *test_event_to_json(const struct test_event *event)
+{
+    struct json_writer w = {0};
+    json_open(&w, NULL, '{');
+    json_put_int(&w, "v", JOB_VERSION);
+    json_put_int(&w, "index", (int64_t)event->index);
+    if (event->name)
+        json_put_str(&w, "name", event->name);
+    json_put_bool(&w, "hidden", event->hidden);
+    put_test_result(&w, &event->result);
     json_close(&w, '}');
     return buf_steal(&w.buf);
 }
@@ -401,6 +420,13 @@ static void get_run(struct reader *r, struct run_figures *run)
     run->reason = get_optional_str(r, "reason");
 }
 
+static void get_test_result(struct reader *r, struct test_result *t)
+{
+    t->verdict = get_verdict(r);
+    t->passed = get_bool(r, "passed");
+    get_run(r, &t->run);
+}
+
 static void get_compile(struct reader *top, struct compile_result *compile)
 {
     compile->present = has(top, "compile");
@@ -431,9 +457,7 @@ int job_result_from_json(const char *text, size_t len, struct job_result *ret_r,
     {
         struct reader in = {.object = item};
         struct test_result *t = &result.tests[result.test_count++];
-        t->verdict = get_verdict(&in);
-        t->passed = get_bool(&in, "passed");
-        get_run(&in, &t->run);
+        get_test_result(&in, t);
         absorb(&top, &in);
     }
     result.tier = get_optional_str(&top, "tier");
@@ -445,5 +469,26 @@ int job_result_from_json(const char *text, size_t len, struct job_result *ret_r,
         job_result_finish(&result);
     else
         *ret_r = result;
+    return r;
+}
+
+int test_event_from_json(const char *text, size_t len, struct test_event *ret_event, struct err *err)
+{
+    cJSON *root = NULL;
+    int r = open_stored(text, len, &root, err);
+    if (r < 0)
+        return r;
+    struct reader top = {.object = root};
+    struct test_event event = {.name = get_optional_str(&top, "name"), .hidden = get_bool(&top, "hidden")};
+    int64_t index = get_int(&top, "index");
+    if (index < 0 && !top.bad)
+        top.bad = "index";
+    event.index = (size_t)index;
+    get_test_result(&top, &event.result);
+    r = close_stored(root, &top, err);
+    if (r < 0)
+        test_event_finish(&event);
+    else
+        *ret_event = event;
     return r;
 }

@@ -321,6 +321,8 @@ void store_destroy(struct store *store, void (*on_closed)(void *arg), void *arg)
         store_watch_destroy(store->done);
     if (store->control)
         store_watch_destroy(store->control);
+    if (store->changes)
+        store_watch_destroy(store->changes);
     if (store->wake)
         store_wake_destroy(store->wake);
     redis_client_destroy(store->commands, on_commands_closed, store);

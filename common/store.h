@@ -82,6 +82,18 @@ struct store_job {
 void store_get(struct store *store, const char *id, bool with_request,
                void (*cb)(void *arg, const struct err *err, const struct store_job *job), void *arg);
 
+/* Bytes of somebody else's. */
+struct store_text {
+    const char *data;
+    size_t len;
+};
+/* A running job as it goes: the job without request and result, and up to 100 of this attempt's events from the place
+ * `from` on (from the first, when `attempt` is not the job's). job is NULL when there is no such id. */
+void store_follow(struct store *store, const char *id, int64_t attempt, size_t from,
+                  void (*cb)(void *arg, const struct err *err, const struct store_job *job,
+                             const struct store_text *events, size_t count),
+                  void *arg);
+
 enum store_cancelled {
     STORE_CANCELLED,
     STORE_CANCEL_REQUESTED /* it runs */,
@@ -187,6 +199,10 @@ void store_dead_retry(struct store *store, const char *id, void (*cb)(void *arg,
 void store_watch_done(struct store *store, const char *const *languages, size_t count,
                       void (*on_done)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg);
 
+/* The same hints, and those of progress within a job. Once per store. */
+void store_watch_changes(struct store *store, const char *const *languages, size_t count,
+                         void (*on_change)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg);
+
 /* ---- executor ----------------------------------------------------------------------------------------------- */
 
 struct store_claimed {
@@ -211,9 +227,10 @@ struct store_held {
 void store_renew(struct store *store, const char *language, const struct store_held *held, size_t count,
                  void (*cb)(void *arg, const struct err *err, const enum store_lease *leases, size_t count), void *arg);
 
-/* tests_done of this attempt, and (event not NULL) one entry of the job's event list. */
-void store_progress(struct store *store, const struct store_held *held, int64_t tests_done, const char *event,
-                    size_t event_len, void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg);
+/* tests_done of this attempt, and what is to be added to the job's list of events. */
+void store_progress(struct store *store, const struct store_held *held, int64_t tests_done,
+                    const struct store_text *events, size_t count,
+                    void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg);
 
 struct store_completion {
     const char *id;

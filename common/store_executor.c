@@ -127,13 +127,15 @@ static struct store_op *lease_op(struct store *store, const char *id, const char
     return op;
 }
 
-void store_progress(struct store *store, const struct store_held *held, int64_t tests_done, const char *event,
-                    size_t event_len, void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg)
+void store_progress(struct store *store, const struct store_held *held, int64_t tests_done,
+                    const struct store_text *events, size_t count,
+                    void (*cb)(void *arg, const struct err *err, enum store_lease lease), void *arg)
 {
     struct args a = {0};
     struct store_op *op = lease_op(store, held->id, held->token, &a, cb, arg);
     args_int(&a, tests_done);
-    args_bytes(&a, event, event_len);
+    for (size_t i = 0; i < count; i++)
+        args_bytes(&a, events[i].data, events[i].len);
     store_op_eval(op, &store_script_progress, 1, &a, on_lease);
 }
 

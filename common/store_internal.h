@@ -11,6 +11,7 @@ extern const struct redis_script store_script_claim;
 extern const struct redis_script store_script_complete;
 extern const struct redis_script store_script_dead;
 extern const struct redis_script store_script_enqueue;
+extern const struct redis_script store_script_follow;
 extern const struct redis_script store_script_leave;
 extern const struct redis_script store_script_limit;
 extern const struct redis_script store_script_load;
@@ -43,6 +44,7 @@ struct store {
     struct redis_client *commands;
     struct store_watch *done;
     struct store_watch *control;
+    struct store_watch *changes;
     struct store_wake *wake;
     uv_timer_t recheck;
     int open; /* connections and handles that are not closed yet */
@@ -78,6 +80,7 @@ struct store_op {
         void (*load)(void *, const struct err *, const struct store_load *);
         void (*dead)(void *, const struct err *, const struct store_dead *, size_t);
         void (*retry)(void *, const struct err *, bool);
+        void (*follow)(void *, const struct err *, const struct store_job *, const struct store_text *, size_t);
         void (*recent)(void *, const struct err *, const struct store_recent *, size_t);
         void (*reap)(void *, const struct err *, const struct store_reaped *);
         void (*claim)(void *, const struct err *, const struct store_claimed *);

@@ -1,5 +1,5 @@
-/* The operations of a master: enqueue, get, cancel, load, recent, reap, dead. Each one builds a script's arguments and,
- * below that, reads its reply (docs/PROTOCOL.md has both). */
+/* The operations of a master: enqueue, get, follow, cancel, load, recent, reap, dead. Each one builds a script's
+ * arguments and, below that, reads its reply (docs/PROTOCOL.md has both). */
 #include "store_internal.h"
 
 #include <errno.h>
@@ -113,6 +113,63 @@ void store_get(struct store *store, const char *id, bool with_request,
     for (size_t i = 0; i < JOB_FIELD_COUNT - (with_request ? 0 : 1); i++)
         args_str(&a, job_fields[i]);
     store_op_command(op, &a, on_get);
+}
+
+/* ---- follow --------------------------------------------------------------------------------------------------- */
+
+enum { FOLLOW_FIELDS = 11 };
+
+static int read_followed(const redisReply *reply, struct store_job *out)
+{
+    redisReply *const *field = reply->element;
+    const char *owner = reply_str(field[0]), *state = reply_str(field[1]);
+    if (!state || job_state_parse(state, &out->state) < 0 || field[10]->type != REDIS_REPLY_ARRAY)
+        return -EBADMSG;
+    out->owner = owner ? owner : "";
+    out->attempts = reply_int(field[2]);
+    out->tests_done = reply_int(field[3]);
+    out->tests_total = reply_int(field[4]);
+    out->created_ms = reply_int(field[5]);
+    out->started_ms = reply_int(field[6]);
+    out->finished_ms = reply_int(field[7]);
+    out->executor = reply_str(field[8]);
+    out->reason = reply_str(field[9]);
+    return 0;
+}
+
+static void on_follow(struct store_op *op, struct err *err, const redisReply *reply)
+{
+    struct store_job job = {0};
+    struct err malformed;
+    bool found = !err && reply->type != REDIS_REPLY_NIL;
+    if (found && (!reply_is_array(reply, FOLLOW_FIELDS) || read_followed(reply, &job) < 0))
+        err = reply_malformed(&malformed, "follow");
+    if (err || !found) {
+        op->cb.follow(op->arg, err, NULL, NULL, 0);
+        return;
+    }
+    const redisReply *list = reply->element[FOLLOW_FIELDS - 1];
+    cleanup_free struct store_text *events = xcalloc(list->elements + 1, sizeof *events);
+    for (size_t i = 0; i < list->elements; i++) {
+        const char *text = reply_str(list->element[i]);
+        events[i] = (struct store_text){.data = text ? text : "", .len = text ? list->element[i]->len : 0};
+    }
+    op->cb.follow(op->arg, NULL, &job, events, list->elements);
+}
+
+void store_follow(struct store *store, const char *id, int64_t attempt, size_t from,
+                  void (*cb)(void *arg, const struct err *err, const struct store_job *job,
+                             const struct store_text *events, size_t count),
+                  void *arg)
+{
+    struct store_op *op = store_op_new(store, arg);
+    struct args a = {0};
+    op->cb.follow = cb;
+    args_own(&a, store_base_of_id(store, id));
+    args_str(&a, id);
+    args_int(&a, attempt);
+    args_int(&a, (int64_t)from);
+    store_op_eval(op, &store_script_follow, 1, &a, on_follow);
 }
 
 /* ---- cancel --------------------------------------------------------------------------------------------------- */

@@ -49,20 +49,21 @@ static struct redis_client *connect_more(struct store *store, void (*on_state)(v
     return client;
 }
 
-static struct store_watch *watch_create(struct store *store, const char *channel, const char *const *languages,
-                                        size_t count, void (*on_id)(void *arg, const char *id),
-                                        void (*on_resync)(void *arg), void *arg)
+/* Of each language the channels of these names. */
+static struct store_watch *watch_create(struct store *store, const char *const *names, size_t name_count,
+                                        const char *const *languages, size_t count,
+                                        void (*on_id)(void *arg, const char *id), void (*on_resync)(void *arg),
+                                        void *arg)
 {
     struct store_watch *watch = xcalloc(1, sizeof *watch);
     *watch = (struct store_watch){.store = store, .on_id = on_id, .on_resync = on_resync, .arg = arg};
     watch->client = connect_more(store, NULL, NULL);
-    char **channels = xcalloc(count, sizeof *channels);
-    for (size_t i = 0; i < count; i++)
-        channels[i] = xasprintf("%s:{%s}:%s", store->options.prefix, languages[i], channel);
-    redis_subscribe(watch->client, (const char *const *)channels, count, on_message, on_subscribed, watch);
-    for (size_t i = 0; i < count; i++)
-        free(channels[i]);
-    free(channels);
+    size_t total = name_count * count;
+    char **channels = xcalloc(total, sizeof *channels);
+    for (size_t i = 0; i < total; i++)
+        channels[i] = xasprintf("%s:{%s}:%s", store->options.prefix, languages[i / name_count], names[i % name_count]);
+    redis_subscribe(watch->client, (const char *const *)channels, total, on_message, on_subscribed, watch);
+    strings_free(channels, total);
     return watch;
 }
 
@@ -70,14 +71,22 @@ void store_watch_done(struct store *store, const char *const *languages, size_t 
                       void (*on_done)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg)
 {
     assert(!store->done);
-    store->done = watch_create(store, "done", languages, count, on_done, on_resync, arg);
+    store->done = watch_create(store, (const char *[]){"done"}, 1, languages, count, on_done, on_resync, arg);
+}
+
+void store_watch_changes(struct store *store, const char *const *languages, size_t count,
+                         void (*on_change)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg)
+{
+    static const char *const names[] = {"done", "progress"};
+    assert(!store->changes);
+    store->changes = watch_create(store, names, ARRAY_LEN(names), languages, count, on_change, on_resync, arg);
 }
 
 void store_watch_control(struct store *store, const char *const *languages, size_t count,
                          void (*on_cancel)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg)
 {
     assert(!store->control);
-    store->control = watch_create(store, "control", languages, count, on_cancel, on_resync, arg);
+    store->control = watch_create(store, (const char *[]){"control"}, 1, languages, count, on_cancel, on_resync, arg);
 }
 
 static void on_watch_closed(void *arg)

@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum {
-    TICK_MS = 500, /* of progress */
+    TICK_MS = 250,     /* of progress */
+    EVENTS_MOST = 100, /* told in one tick */
     RETRY_LEAST_MS = 50,
     RETRY_MOST_MS = 2000,
     REFUSALS_MOST = 5, /* by a Redis that answers, of the same end of a job */
@@ -425,20 +426,31 @@ static void on_progress_stored(void *arg, const struct err *err, enum store_leas
     held_unref(h);
 }
 
+/* An answer that is not heard costs its events, never one twice: the result has them all. */
+static void tell_progress(struct held *h)
+{
+    struct store_text events[EVENTS_MOST];
+    size_t count = 0;
+    for (; h->tests_told < h->tests_done && count < EVENTS_MOST; count++) {
+        events[count].data = job_run_event(h->run, h->tests_told++);
+        events[count].len = strlen(events[count].data);
+    }
+    h->refs++;
+    store_progress(h->consumer->options.store, &(struct store_held){h->id, h->token}, (int64_t)h->tests_done, events,
+                   count, on_progress_stored, h);
+    for (size_t i = 0; i < count; i++)
+        free((char *)events[i].data);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct consumer *c = timer->data;
     if (c->options.idle_ms && !c->held && uv_now(c->loop) - c->idle_from >= (uint64_t)c->options.idle_ms)
         enter_draining(c);
     check_drained(c);
-    for (struct held *h = c->held; h; h = h->next) {
-        if (h->state != HELD_RUNNING || h->tests_done == h->tests_told)
-            continue;
-        h->tests_told = h->tests_done;
-        h->refs++;
-        store_progress(c->options.store, &(struct store_held){h->id, h->token}, (int64_t)h->tests_done, NULL, 0,
-                       on_progress_stored, h);
-    }
+    for (struct held *h = c->held; h; h = h->next)
+        if (h->state == HELD_RUNNING && h->tests_done > h->tests_told)
+            tell_progress(h);
 }
 
 static void on_cancel_hint(void *arg, const char *id)

@@ -2,6 +2,7 @@
  * close callback of its timer, so its end is never told from inside a call. */
 #include "job_run.h"
 #include "checker.h"
+#include "job_json.h"
 #include "log.h"
 #include "result.h"
 #include "verdict.h"
@@ -28,6 +29,7 @@ static void job_free(struct job_run *job)
     plan_finish(&job->plan);
     job_result_finish(&job->result);
     free(job->earlier);
+    free(job->ended);
     free(job->reason);
     free(job->id);
     free(job);
@@ -241,7 +243,8 @@ static void take_test(struct job_run *job, size_t index, bool alone, const struc
         judge_test(job, index, answer);
         plan_ended(&job->plan, index, !job->result.tests[index].passed);
         runner_cancel_runs(job->runner, job, job->plan.cutoff);
-        job->on_progress(job->arg, ++job->tests_done);
+        job->ended[job->tests_done++] = index;
+        job->on_progress(job->arg, job->tests_done);
     }
 }
 
@@ -370,6 +373,7 @@ struct job_run *job_run_create(struct runner *runner, const struct runner_option
     size_t tests = job->submission.test_count;
     plan_init(&job->plan, tests, job->submission.stop_on_failure);
     job->earlier = xcalloc(tests + 1, sizeof *job->earlier);
+    job->ended = xcalloc(tests, sizeof *job->ended);
     job->result = (struct job_result){
         .compile = {.present = job->lang->compiled, .run = {.exit_code = -1, .limits = job->lang->compile.limits}},
         .tests = xcalloc(tests, sizeof *job->result.tests),
@@ -400,6 +404,14 @@ void job_run_prepare(struct job_run *job)
         job_step(job, EVENT_COMPILED);
     else if (bundle_of_sources(job->submission.files, job->submission.file_count, &job->sources, &err) < 0)
         job_stop(job, JOB_RUN_GIVEN_BACK, err.msg);
+}
+
+char *job_run_event(const struct job_run *job, size_t place)
+{
+    assert(place < job->tests_done);
+    size_t index = job->ended[place];
+    struct test_event event = test_event_of(&job->submission, &job->result.tests[index], index);
+    return test_event_to_json(&event);
 }
 
 void job_run_cancel(struct job_run *job)

@@ -42,7 +42,8 @@ struct job_run {
     struct plan plan;
     struct earlier *earlier; /* per test, and one for the compilation behind them */
     size_t tests_done;
-    size_t runs; /* outstanding */
+    size_t *ended; /* the tests that are done, in the order in which they ended */
+    size_t runs;   /* outstanding */
     struct job_result result;
     char *reason; /* for people, or NULL */
     bool timed_out;

@@ -62,6 +62,8 @@ struct job_order {
 };
 
 struct job_run *runner_start(struct runner *runner, const struct job_order *order) MUST_USE;
+/* The test that ended as the `place`th (from 0, less than tests_done), as stored JSON that the caller frees. */
+char *job_run_event(const struct job_run *job, size_t place) MUST_USE;
 /* Kills what runs; on_done follows, with CANCELLED unless the job was ending already. */
 void job_run_cancel(struct job_run *job);
 /* Kills what runs; nobody is told. */

@@ -14,6 +14,10 @@ void api_v1_execute(struct call *call); /* POST */
 void api_job_get(struct call *call);
 void api_job_status(struct call *call);
 void api_job_cancel(struct call *call);
+void api_job_events(struct call *call); /* streams.c */
+
+/* Whether it may be the id of a job: well-formed, its language known here. */
+bool api_known_id(const struct master *master, const char *id);
 
 void api_status(struct call *call);
 

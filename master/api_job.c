@@ -3,8 +3,7 @@
  * A query reads the job once. If it has not ended and there is time to wait, it waits, which ends with the final job
  * or with nothing; then it reads once more and answers with what is. */
 #include "api.h"
-#include "job_json.h"
-#include "log.h"
+#include "job_view.h"
 #include "master.h"
 #include "reply.h"
 #include "waiters.h"
@@ -25,7 +24,7 @@ static void query_destroy(struct job_query *query)
     free(query);
 }
 
-static bool known_id(const struct master *master, const char *id)
+bool api_known_id(const struct master *master, const char *id)
 {
     char language[JOB_LANGUAGE_MAX + 1];
     if (job_id_language(id, language) < 0)
@@ -61,36 +60,18 @@ const struct job_form job_form_full = {.put = put_full};
 const struct job_form job_form_status = {.brief = true, .put = put_status};
 const struct job_form job_form_accepted = {.put = put_full, .answer_unfinished = api_job_answer_accepted};
 
-static void answer_read(struct job_query *query, const struct store_job *job, const struct submission *submission,
-                        const struct job_result *result)
+static void answer_shown(void *arg, const struct reply_job *reply)
 {
-    const struct lang *lang = submission ? lang_find(&query->call->master->langs, submission->language) : NULL;
-    struct limits limits;
-    if (lang)
-        limits = lang_resolve_limits(lang, &submission->limits);
+    struct job_query *query = arg;
     struct json_writer w = {0};
-    query->form->put(
-        &w,
-        &(struct reply_job){
-            .id = query->id, .job = job, .submission = submission, .result = result, .limits = lang ? &limits : NULL});
+    query->form->put(&w, reply);
     call_reply(query->call, 200, &w);
 }
 
 static void answer_full(struct job_query *query, const struct store_job *job)
 {
-    struct submission submission = {0};
-    struct job_result result = {0};
-    struct err err;
-    bool has_submission = job->request, has_result = job->result;
-    if ((has_submission && submission_from_json(job->request, job->request_len, &submission, &err) < 0) ||
-        (has_result && job_result_from_json(job->result, job->result_len, &result, &err) < 0)) {
-        log_event(LOG_ERROR, "stored job unreadable", LOG_TEXT("job", query->id), LOG_TEXT("reason", err.msg));
+    if (job_view(&query->call->master->langs, query->id, job, answer_shown, query) < 0)
         call_error(query->call, 500, "stored_job_unreadable", NULL, "the stored job cannot be read by this release");
-    } else {
-        answer_read(query, job, has_submission ? &submission : NULL, has_result ? &result : NULL);
-    }
-    submission_finish(&submission);
-    job_result_finish(&result);
 }
 
 static void answer(struct job_query *query, const struct store_job *job)
@@ -103,7 +84,7 @@ static void answer(struct job_query *query, const struct store_job *job)
     else if (form->completed_only && (job->state != JOB_COMPLETED || !job->request || !job->result))
         call_error(query->call, 500, "job_failed", NULL, job->reason ? job->reason : "the job has no result");
     else if (form->brief)
-        answer_read(query, job, NULL, NULL);
+        answer_shown(query, &(struct reply_job){.id = query->id, .job = job});
     else
         answer_full(query, job);
     query_destroy(query);
@@ -180,7 +161,7 @@ static void get_in_form(struct call *call, const struct job_form *form)
 {
     struct err err;
     int64_t wait_ms;
-    if (!known_id(call->master, call->id))
+    if (!api_known_id(call->master, call->id))
         call_not_found(call, "no such job");
     else if (call_wait_ms(call, 0, &wait_ms, &err) < 0)
         call_bad_request(call, &err);
@@ -229,7 +210,7 @@ static void on_cancelled(void *arg, const struct err *err, enum store_cancelled 
 
 void api_job_cancel(struct call *call)
 {
-    if (!known_id(call->master, call->id)) {
+    if (!api_known_id(call->master, call->id)) {
         call_not_found(call, "no such job");
         return;
     }

@@ -8,12 +8,14 @@
 #include "json.h"
 
 enum call_state {
-    CALL_OPEN,     /* waits for its answer */
-    CALL_ANSWERED, /* the answer is being sent */
-    CALL_GONE,     /* sent, or the client left */
+    CALL_OPEN,      /* waits for its answer */
+    CALL_STREAMING, /* the answer goes on */
+    CALL_ANSWERED,  /* the answer is being sent */
+    CALL_GONE,      /* sent, or the client left */
 };
 
 struct st_h2o_req_t;
+struct http_stream;
 
 struct call {
     /* for handlers */
@@ -26,7 +28,7 @@ struct call {
     const char *id;                 /* what the pattern's {id} matched, or NULL */
     const char *body;               /* valid until the answer */
     size_t body_len;
-    /* When the client leaves before it was answered; set by who waits on its behalf. */
+    /* When the client leaves before it was answered to the end; set by who waits on its behalf. */
     void (*on_gone)(void *arg);
     void *on_gone_arg;
 
@@ -39,9 +41,10 @@ struct call {
     enum call_state state;
     int refs;
     struct http *http;
-    struct st_h2o_req_t *req; /* NULL when GONE */
-    int64_t since_ms;         /* CLOCK_MONOTONIC: arrival, later the answer */
-    struct call *prev, *next; /* of all that are not GONE */
+    struct st_h2o_req_t *req;   /* NULL when GONE */
+    struct http_stream *stream; /* from STREAMING on */
+    int64_t since_ms;           /* CLOCK_MONOTONIC: arrival, later the answer, or a stream's last send */
+    struct call *prev, *next;   /* of all that are not GONE */
 };
 
 /* The key that made the request, from the guard; copied. */

@@ -2,7 +2,7 @@
  *
  * A call lives in two worlds. h2o's request may die at any time; an anchor in the request's memory pool then takes the
  * call's `req` away and drops h2o's reference. Handlers hold references of their own. So `req` is valid exactly while
- * state is not CALL_GONE, and http_answer is the only place that sends.
+ * state is not CALL_GONE, and http_answer and stream_send are the only places that send.
  *
  * h2o reads nothing from a connection while a handler waits, so it does not see a client leave (h2o#1525): a sweep
  * once a second asks the kernel, and ends what nobody listens to. */
@@ -74,6 +74,8 @@ static void check_drained(struct http *http)
     on_drained(http->on_drained_arg);
 }
 
+static void stream_destroy(struct http_stream *stream);
+
 /* h2o's request ends: its memory pool is being cleared. */
 static void on_request_end(void *memory)
 {
@@ -84,6 +86,8 @@ static void on_request_end(void *memory)
     call->next->prev = call->prev;
     if (call->on_gone)
         call->on_gone(call->on_gone_arg);
+    stream_destroy(call->stream);
+    call->stream = NULL;
     check_drained(call->http);
     http_unref(call);
 }
@@ -226,6 +230,98 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     h2o_send_inline(req, body, len); /* may end the request: the last statement that touches it */
 }
 
+/* ---- answers that go on ----------------------------------------------------------------------------------------- */
+
+/* h2o takes one send at a time, and keeps pointing into it until it asks for more. */
+struct http_stream {
+    h2o_generator_t super;
+    struct call *call;
+    struct buf sending; /* what h2o has */
+    struct buf waiting; /* what comes after it */
+    bool sent;          /* h2o has not asked for more yet */
+};
+
+static void stream_destroy(struct http_stream *stream)
+{
+    if (!stream)
+        return;
+    buf_finish(&stream->sending);
+    buf_finish(&stream->waiting);
+    free(stream);
+}
+
+/* Sends what waits, and the end when that is the last; where nothing is to be sent, nothing. */
+static void stream_send(struct http_stream *stream)
+{
+    struct call *call = stream->call;
+    bool last = call->state == CALL_ANSWERED;
+    if (stream->sent || (stream->waiting.len == 0 && !last))
+        return;
+    buf_finish(&stream->sending);
+    stream->sending = stream->waiting;
+    stream->waiting = (struct buf){0};
+    stream->sent = true;
+    call->since_ms = now_mono_ms();
+    h2o_iovec_t data = h2o_iovec_init(stream->sending.data, stream->sending.len);
+    /* May end the request, and the stream with it. */
+    h2o_send(call->req, &data, data.len > 0 ? 1 : 0, last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static void on_stream_proceed(h2o_generator_t *generator, h2o_req_t *req)
+{
+    struct http_stream *stream = container_of(generator, struct http_stream, super);
+    (void)req;
+    stream->sent = false;
+    stream_send(stream);
+}
+
+/* on_request_end follows. */
+static void on_stream_stop(h2o_generator_t *generator, h2o_req_t *req)
+{
+    (void)generator;
+    (void)req;
+}
+
+void http_stream_begin(struct call *call, const char *content_type)
+{
+    if (call->state != CALL_OPEN)
+        return;
+    h2o_req_t *req = call->req;
+    struct http_stream *stream = xcalloc(1, sizeof *stream);
+    *stream = (struct http_stream){.super = {on_stream_proceed, on_stream_stop}, .call = call};
+    call->stream = stream;
+    log_event(LOG_DEBUG, "streaming", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path));
+    http_add_header(call, "content-type", content_type);
+    req->res.status = 200;
+    req->res.reason = reason_phrase(200);
+    req->res.content_length = SIZE_MAX;
+    call->state = CALL_STREAMING;
+    h2o_start_response(req, &stream->super);
+}
+
+void http_stream_write(struct call *call, const char *data, size_t len)
+{
+    if (call->state != CALL_STREAMING || len == 0)
+        return;
+    buf_add(&call->stream->waiting, data, len);
+    stream_send(call->stream);
+}
+
+size_t http_stream_unsent(const struct call *call)
+{
+    const struct http_stream *stream = call->stream;
+    return stream ? stream->waiting.len + (stream->sent ? stream->sending.len : 0) : 0;
+}
+
+void http_stream_end(struct call *call)
+{
+    if (call->state != CALL_STREAMING)
+        return;
+    call->state = CALL_ANSWERED;
+    call->on_gone = NULL;
+    stream_send(call->stream);
+}
+
 /* ---- clients that left, clients that do not read ---------------------------------------------------------------- */
 
 static int request_fd(const h2o_req_t *req)
@@ -237,10 +333,24 @@ static int request_fd(const h2o_req_t *req)
 static void drop(struct call *call)
 {
     void (*on_gone)(void *) = call->on_gone;
+    if (call->state == CALL_STREAMING) {
+        shutdown(request_fd(call->req), SHUT_RDWR);
+        http_stream_end(call);
+        if (on_gone)
+            on_gone(call->on_gone_arg);
+        return;
+    }
     call->req->http1_is_persistent = 0;
     call_error(call, 400, "client_left", NULL, "the client closed its side of the connection");
     if (on_gone)
         on_gone(call->on_gone_arg);
+}
+
+/* The client takes nothing of what was sent to it. */
+static bool is_stuck(const struct call *call)
+{
+    bool sending = call->state == CALL_ANSWERED || (call->state == CALL_STREAMING && call->stream->sent);
+    return sending && now_mono_ms() - call->since_ms > SEND_TIMEOUT_MS;
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -262,9 +372,9 @@ static void on_sweep(uv_timer_t *timer)
     }
     int ready = poll(fds, count, 0);
     for (i = 0; i < count; i++) {
-        if (ready > 0 && calls[i]->state == CALL_OPEN && fds[i].revents)
+        if (ready > 0 && (calls[i]->state == CALL_OPEN || calls[i]->state == CALL_STREAMING) && fds[i].revents)
             drop(calls[i]);
-        else if (calls[i]->state == CALL_ANSWERED && now_mono_ms() - calls[i]->since_ms > SEND_TIMEOUT_MS)
+        else if (is_stuck(calls[i]))
             shutdown(fds[i].fd, SHUT_RDWR); /* h2o has no time limit for writing: this fails the write */
         http_unref(calls[i]);
     }
@@ -272,18 +382,19 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- routes ------------------------------------------------------------------------------------------------------ */
 
-/* Whether the path matches; *ret_id is what {id} stands for, or NULL. */
-static bool route_matches(const struct http_route *route, const char *path, const char **ret_id)
+/* Whether the path matches; *ret_id is what {id} stands for, `*ret_len` bytes, or NULL. */
+static bool route_matches(const struct http_route *route, const char *path, const char **ret_id, size_t *ret_len)
 {
     const char *brace = strstr(route->pattern, "{id}");
     *ret_id = NULL;
     if (!brace)
         return strcmp(route->pattern, path) == 0;
     size_t prefix = (size_t)(brace - route->pattern);
-    if (strncmp(route->pattern, path, prefix) != 0 || !path[prefix] || strchr(path + prefix, '/'))
+    if (strncmp(route->pattern, path, prefix) != 0)
         return false;
     *ret_id = path + prefix;
-    return true;
+    *ret_len = strcspn(path + prefix, "/");
+    return *ret_len > 0 && strcmp(*ret_id + *ret_len, brace + strlen("{id}")) == 0;
 }
 
 static bool method_matches(const struct http_route *route, const char *method)
@@ -298,11 +409,14 @@ static void dispatch(struct http *http, struct call *call)
         return;
     for (size_t i = 0; i < http->route_count; i++) {
         const struct http_route *route = &http->routes[i];
-        if (!route_matches(route, call->path, &call->id))
+        const char *id;
+        size_t id_len = 0;
+        if (!route_matches(route, call->path, &id, &id_len))
             continue;
         if (method_matches(route, call->method)) {
             buf_finish(&allow);
             call->route = route;
+            call->id = id ? h2o_strdup(&call->req->pool, id, id_len).base : NULL;
             http->admit(call, route);
             return;
         }

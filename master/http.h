@@ -26,7 +26,7 @@ struct call;
 struct http;
 struct master;
 
-/* A pattern is a path, or a path whose last component is "{id}". A GET route answers HEAD as well. */
+/* A pattern is a path, of which one component may be "{id}". A GET route answers HEAD as well. */
 struct http_route {
     const char *method;
     const char *pattern;
@@ -75,5 +75,12 @@ void http_add_header(struct call *call, const char *name, const char *value);
 
 /* Sends the answer; the body is copied. Nothing of the request may be used afterwards. */
 void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len);
+
+/* An answer whose end is not known yet: begin it (200), write to it, end it. What is written is copied and sent as fast
+ * as the client takes it. The call's on_gone fires when its client leaves, or takes nothing for a minute. */
+void http_stream_begin(struct call *call, const char *content_type);
+void http_stream_write(struct call *call, const char *data, size_t len);
+size_t http_stream_unsent(const struct call *call); /* bytes that the client has not taken */
+void http_stream_end(struct call *call);
 
 #endif

@@ -8,6 +8,7 @@
 #include "master.h"
 #include "ratelimit.h"
 #include "reaper.h"
+#include "streams.h"
 #include "version.h"
 #include "waiters.h"
 
@@ -26,6 +27,7 @@ static const struct http_route routes[] = {
     {"POST", "/execute/batch", api_batch},
     {"GET", "/job/{id}", api_job_get},
     {"DELETE", "/job/{id}", api_job_cancel},
+    {"GET", "/job/{id}/events", api_job_events},
     {"GET", "/api/result/{id}", api_job_get},
     {"GET", "/api/status/{id}", api_job_status},
     {"GET", "/languages", api_languages, ACCESS_LANGUAGES},
@@ -85,6 +87,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     server->draining = true;
     http_drain(server->http, on_drained, server);
     waiters_drain(server->master.waiters);
+    streams_drain(server->master.streams);
     uv_timer_init(server->loop, &server->drain_timer);
     server->drain_timer.data = server;
     uv_timer_start(&server->drain_timer, on_drain_timeout, DRAIN_MS, 0);
@@ -210,6 +213,7 @@ static int start(struct server *server, struct err *err)
     if (r < 0)
         return r;
     master->waiters = waiters_create(server->loop, master->store, master->language_names, master->langs.count);
+    master->streams = streams_create(server->loop, master);
     reaper_create(server->loop, master->store, master->language_names, master->langs.count);
     watch_signal(server, &server->on_term, SIGTERM, on_signal);
     watch_signal(server, &server->on_int, SIGINT, on_signal);

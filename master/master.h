@@ -9,6 +9,7 @@
 
 struct guard;
 struct ratelimit;
+struct streams;
 struct waiters;
 
 struct master {
@@ -21,6 +22,7 @@ struct master {
     struct address_list trusted_proxies;
     struct store *store;
     struct waiters *waiters;
+    struct streams *streams;
 };
 
 #endif

@@ -143,6 +143,7 @@ static void put_error(struct json_writer *w, const struct submission *s, const s
                       const char *reason)
 {
     const struct run_figures *run = NULL;
+    assert(result->tests || result->test_count == 0);
     if (result->compile.present && !result->compile.ok)
         run = &result->compile.run;
     else if (s && s->single_input && result->test_count > 0)
@@ -267,6 +268,41 @@ void reply_put_status(struct json_writer *w, const char *id, const struct store_
     json_put_str(w, "id", id);
     json_put_str(w, "status", job_state_name(job->state));
     json_put_int(w, "progress", progress(job));
+    json_close(w, '}');
+}
+
+void reply_put_state_event(struct json_writer *w, const char *id, const struct store_job *job)
+{
+    json_open(w, NULL, '{');
+    json_put_str(w, "id", id);
+    json_put_str(w, "status", job_state_name(job->state));
+    put_time(w, "timestamp", last_change_ms(job));
+    json_put_int(w, "attempt", job->attempts);
+    json_put_int(w, "testsDone", job->tests_done);
+    json_put_int(w, "testsTotal", job->tests_total);
+    json_put_str(w, "executor", job->executor);
+    json_close(w, '}');
+}
+
+void reply_put_test_event(struct json_writer *w, int64_t attempt, size_t seq, const struct test_event *event)
+{
+    const struct test_result *result = &event->result;
+    json_open(w, NULL, '{');
+    json_put_int(w, "attempt", attempt);
+    json_put_int(w, "seq", (int64_t)seq);
+    json_put_int(w, "index", (int64_t)event->index);
+    if (event->name)
+        json_put_str(w, "name", event->name);
+    json_put_bool(w, "hidden", event->hidden);
+    json_put_bool(w, "passed", result->passed);
+    json_put_int(w, "executionTime", whole_ms(&result->run));
+    json_put_str(w, "verdict", verdict_name(result->verdict));
+    if (event->hidden) {
+        put_costs(w, &result->run);
+    } else {
+        put_run(w, &result->run);
+        json_put_str(w, "reason", result->run.reason);
+    }
     json_close(w, '}');
 }
 

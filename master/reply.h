@@ -21,6 +21,10 @@ void reply_put_job(struct json_writer *w, const struct reply_job *reply);
 /* GET /api/status/{id}: {id,status,progress}. */
 void reply_put_status(struct json_writer *w, const char *id, const struct store_job *job);
 
+/* What an event stream tells: a job's state, and a test that ended as the `seq`th of its attempt. */
+void reply_put_state_event(struct json_writer *w, const char *id, const struct store_job *job);
+void reply_put_test_event(struct json_writer *w, int64_t attempt, size_t seq, const struct test_event *event);
+
 /* A row of GET /status. */
 void reply_put_recent(struct json_writer *w, const struct store_recent *job);
 

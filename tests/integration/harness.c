@@ -366,7 +366,8 @@ struct lease progress(struct store *store, const struct claimed *job, int64_t do
 {
     struct lease out = {.err = PENDING};
     struct store_held held = {job->id, job->token};
-    store_progress(store, &held, done, event, event ? strlen(event) : 0, on_lease, &out);
+    store_progress(store, &held, done, &(struct store_text){event, event ? strlen(event) : 0}, event ? 1 : 0, on_lease,
+                   &out);
     await(&out.err);
     return out;
 }

@@ -130,7 +130,7 @@ static void on_claimed(void *arg, const struct err *err, const struct store_clai
     } else if (fate < 22) {
         store_requeue(w->store, &held, fate < 19, NULL, on_given_back, w);
     } else if (fate < 50) {
-        store_progress(w->store, &held, 1, "{}", 2, on_progress, w);
+        store_progress(w->store, &held, 1, &(struct store_text){"{}", 2}, 1, on_progress, w);
     } else {
         uv_timer_start(&w->timer, do_complete, (uint64_t)chance(4), 0);
     }

@@ -262,3 +262,29 @@ def test_recent_lists_are_bounded_and_end(run, admin):
     assert len(lists) == 2
     for name in lists:
         assert admin.llen(name) == 100 and admin.pttl(name) > 0
+
+
+def test_events_are_an_attempts_own(run, admin):
+    enqueue(run, "p-1", owner="a")
+    assert run("follow", BASE, "p-0", -1, 0) is None
+    assert run("follow", BASE, "p-1", -1, 0)[:4] == ["a", "queued", "0", "0"]
+    run("claim", BASE, "e", "t", 1000, 1)
+    assert run("progress", BASE, "p-1", "t", 2, "one", "two") == "kept"
+    assert run("progress", BASE, "p-1", "wrong", 3, "three") == "lost"
+    assert run("progress", BASE, "p-1", "t", 3, "three") == "kept"
+    events = lambda attempt, place: run("follow", BASE, "p-1", attempt, place)[10]
+    assert (events(1, 0), events(1, 2), events(1, 3)) == (["one", "two", "three"], ["three"], [])
+    assert events(0, 2) == ["one", "two", "three"], "another attempt's place counts for nothing"
+    run("requeue", BASE, "p-1", "t", 1, 3, "")
+    run("claim", BASE, "e", "t2", 1000, 1)
+    assert (events(1, 3), events(2, 0)) == ([], [])
+
+
+def test_events_are_bounded(run, admin):
+    enqueue(run, "p-1")
+    run("claim", BASE, "e", "t", 1000, 1)
+    for first in range(0, 1200, 90):
+        run("progress", BASE, "p-1", "t", first, *map(str, range(first, first + 90)))
+    assert admin.llen(f"{BASE}:job:p-1:events") == 1000
+    assert run("follow", BASE, "p-1", 1, 950)[10] == [str(n) for n in range(950, 1000)], "the first are kept, in order"
+    assert len(run("follow", BASE, "p-1", 1, 0)[10]) == 100

@@ -127,6 +127,45 @@ static void test_result_roundtrip(void)
     job_result_finish(&back);
 }
 
+static struct test_event roundtrip(const struct test_event *event)
+{
+    struct test_event back = {0};
+    struct err err = {0};
+    cleanup_free char *text = test_event_to_json(event);
+    is_int(test_event_from_json(text, strlen(text), &back, &err), 0, "a stored event is read");
+    cleanup_free char *again = test_event_to_json(&back);
+    is_str(again, text, "and is the same when stored again");
+    return back;
+}
+
+static void test_events(void)
+{
+    struct submission s = make_submission();
+    struct test_result result = {.verdict = VERDICT_ACCEPTED, .passed = true, .run.exit_code = 3};
+    result.run.out.data = xmalloc(3 * TEST_EVENT_OUTPUT_MAX);
+    result.run.out.len = 3 * TEST_EVENT_OUTPUT_MAX;
+    for (size_t i = 0; i < result.run.out.len; i += 3) /* no character ends at the bound */
+        memcpy(result.run.out.data + i, "\xe2\x82\xac", 3);
+    result.run.reason = xstrdup("why");
+    s.tests[0].hidden = false;
+    struct test_event event = test_event_of(&s, &result, 0), back = roundtrip(&event);
+    is_int((long long)back.result.run.out.len, TEST_EVENT_OUTPUT_MAX / 3 * 3, "output is cut between characters");
+    ok(back.result.run.truncated && back.result.run.exit_code == 3, "which is said; the rest is as it was");
+    ok(result.run.out.len == 3 * TEST_EVENT_OUTPUT_MAX && !result.run.truncated, "the result is left alone");
+    test_event_finish(&back);
+    s.tests[0].hidden = true;
+    event = test_event_of(&s, &result, 0);
+    back = roundtrip(&event);
+    ok(back.hidden && back.result.passed && back.result.run.out.len == 0 && !back.result.run.reason &&
+           back.result.run.exit_code == -1,
+       "of a hidden test only what cannot carry its data");
+    test_event_finish(&back);
+    struct err err = {0};
+    is_int(test_event_from_json("{\"v\":1,\"index\":-1}", 18, &back, &err), -EBADMSG, "no index, no event");
+    run_figures_finish(&result.run);
+    submission_finish(&s);
+}
+
 static void test_stored_refusals(void)
 {
     static const struct {
@@ -174,6 +213,7 @@ int main(void)
     test_ids();
     test_submission_roundtrip();
     test_result_roundtrip();
+    test_events();
     test_stored_refusals();
     test_unknown_fields_are_ignored();
     test_verdict_of_a_job();
