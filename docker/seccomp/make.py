@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the two seccomp profiles beside it; `make.py --check` only says whether they are what it would write.
+"""Writes the two seccomp profiles; `make.py --check` only says whether they are what it would write.
 
 runtime-default.json  what a pod gets from containerd's RuntimeDefault when it has no capability: the tests' stand-in for
                       it, because podman's own default lets more through.
@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+NODES = HERE.parents[1] / "k8s/nodes"  # kustomize reads no file outside its folder, so there is a copy
 
 BASIC = """
     accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown chown32 clock_adjtime
@@ -82,16 +83,17 @@ def profiles():
     plain = [allow(["clone"], {"index": 0, "value": NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}),
              # Its flags are in memory, where a filter cannot look; libraries fall back to clone.
              {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}]
-    return {"runtime-default.json": profile(plain), "sentinel-executor.json": profile([allow(BOX.split())])}
+    own = profile([allow(BOX.split())])
+    return {HERE / "runtime-default.json": profile(plain), HERE / "sentinel-executor.json": own,
+            NODES / "sentinel-executor.json": own}
 
 
 def main():
     wrong = []
-    for name, content in profiles().items():
+    for path, content in profiles().items():
         text = json.dumps(content, indent=1) + "\n"
-        path = HERE / name
         if "--check" in sys.argv[1:]:
-            wrong += [] if path.exists() and path.read_text() == text else [name]
+            wrong += [] if path.exists() and path.read_text() == text else [str(path)]
         else:
             path.write_text(text)
     if wrong:

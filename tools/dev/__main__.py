@@ -6,12 +6,14 @@
               --detach until ./dev down
   down        end what ./dev up --detach started
   test [SUITE…] [-- ARGUMENT…]
-              build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration
+              build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration k8s
               fuzz model sandbox e2e chaos-short (all of these without a name), chaos, vm. ARGUMENTs go to pytest or meson test
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
               build the images of the master and of each language's executor with docker, podman or buildah; the bases
               are made of Debian's packages, or with --pull taken from the registry
   bench       runs, jobs and requests as ratios to what the machine does without us; a table, build/bench/bench.json and .svg
+  secret dev|prod [--redis HOST:PORT]
+              print a manifest of Secrets with fresh passwords and API keys
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
@@ -40,6 +42,9 @@ def main(command, *arguments):
     if command == "images":
         from images import images
         return images(arguments)
+    if command == "secret":
+        from secret import secret
+        return secret(arguments)
     if command == "down":
         from up import down
         return down()

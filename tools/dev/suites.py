@@ -6,11 +6,12 @@ import json
 import os
 import time
 
+import kubernetes
 import packages
 import toolchains
 from build import build
 from counts import Count, count_junit, count_tap
-from paths import ASAN, BOX, RELEASE, TOP
+from paths import ASAN, BOX, EXECUTOR, MASTER, RELEASE, TOP
 from progress import Failure, from_first, run, say
 
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v"]
@@ -117,9 +118,20 @@ def vm(extra):
     return count
 
 
+def k8s(extra):
+    """The manifests, built and held against schemas, our own rules, and the programs' settings."""
+    build(ASAN, MASTER, EXECUTOR)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    return pytest_suite("k8s", {"SENTINEL_TEST_KUBECTL": kubernetes.kubectl(), "SENTINEL_TEST_MASTER": str(ASAN / MASTER),
+                                "SENTINEL_TEST_EXECUTOR": str(ASAN / EXECUTOR),
+                                "SENTINEL_TEST_SCHEMAS": str(kubernetes.schemas())}, extra)
+
+
 SUITES = {
     "unit": lambda extra: meson_suite("unit", extra),
     "integration": lambda extra: meson_suite("integration", extra),
+    "k8s": k8s,
     "fuzz": lambda extra: meson_suite("fuzz", extra),
     "model": model,
     "sandbox": sandbox,
@@ -128,7 +140,7 @@ SUITES = {
     "chaos": chaos,
     "vm": vm,
 }
-DEFAULT = ["unit", "integration", "fuzz", "model", "sandbox", "e2e", "chaos-short"]
+DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short"]
 
 
 def test(arguments):
