@@ -14,6 +14,7 @@ struct config {
     char *languages_dir;
     char *languages; /* "all" or names */
     char *log_level;
+    char *metrics; /* "true": they are collected and shown */
     int64_t redis_deadline_ms;
     int64_t result_ttl_s;
     int64_t queue_ttl_s;
@@ -50,6 +51,8 @@ struct config {
     int64_t rate_key_burst;
     int64_t request_timeout_s; /* of reading a request; and the keep-alive's idle time */
     /* executor */
+    int64_t metrics_port; /* 0: none */
+    char *metrics_host;
     char *executor_id; /* "" makes one from the first language and the host's name */
     int64_t slots;     /* 0: as many as processors */
     char *box_path;    /* "" is sentinel-box beside this program */

@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+struct metric store_metric_seconds = {.name = "sentinel_redis_request_duration_seconds",
+                                      .help = "From a command's start to its answer.",
+                                      .type = METRIC_HISTOGRAM,
+                                      METRIC_SECONDS};
+struct metric store_metric_connects = {
+    .name = "sentinel_redis_connects_total", .help = "Times that Redis was connected to.", .type = METRIC_COUNTER};
+
 enum { RECHECK_MS = 1000, REDIS_MAJOR_LEAST = 7 };
 
 /* ---- arguments and replies ------------------------------------------------------------------------------------ */
@@ -102,6 +109,7 @@ struct store_op *store_op_new(struct store *store, void *arg)
     struct store_op *op = xcalloc(1, sizeof *op);
     op->store = store;
     op->arg = arg;
+    op->since_ns = uv_hrtime();
     return op;
 }
 
@@ -109,6 +117,7 @@ static void on_op_reply(void *arg, const redisReply *reply)
 {
     struct store_op *op = arg;
     struct err err = {0};
+    metric_observe(&store_metric_seconds, (double)(uv_hrtime() - op->since_ns) / 1e9);
     if (!reply)
         err_set(&err, EAGAIN, "Redis gave no answer (%s)", store_state(op->store));
     else if (reply->type == REDIS_REPLY_ERROR)
@@ -213,6 +222,7 @@ static void on_connection(void *arg, bool connected)
         return;
     uv_timer_stop(&store->recheck);
     if (connected) {
+        metric_add(&store_metric_connects, 1);
         store->phase = STORE_CHECKING;
         store->checks_left = 0;
         check(store, 1, (const char *[]){"INFO"});

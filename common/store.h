@@ -7,10 +7,14 @@
 
 #include "err.h"
 #include "job.h"
+#include "metrics.h"
 
 #include <uv.h>
 
 struct store;
+
+/* For a program's list of metrics: how long Redis took to answer, and how often it was connected to. */
+extern struct metric store_metric_seconds, store_metric_connects;
 
 struct store_options {
     const char *url;
@@ -167,6 +171,22 @@ struct store_recent {
 void store_recent(struct store *store, const char *language, const char *owner,
                   void (*cb)(void *arg, const struct err *err, const struct store_recent *jobs, size_t count),
                   void *arg);
+
+/* What was counted since the first day, in all masters and executors. */
+struct store_counter {
+    const char *name; /* PROTOCOL.md: "enqueued", "completed", "verdict:accepted" … */
+    int64_t value;
+};
+struct store_counters {
+    int64_t waiting;
+    int64_t running;
+    int64_t dead;
+    const struct store_counter *counters;
+    size_t counter_count;
+};
+/* rows[i] is of languages[i]. */
+void store_counters(struct store *store, const char *const *languages, size_t count,
+                    void (*cb)(void *arg, const struct err *err, const struct store_counters *rows), void *arg);
 
 /* One pass over a language's leases and stale queue heads. Any master, once a second. */
 struct store_reaped {

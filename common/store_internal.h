@@ -9,6 +9,7 @@ extern const struct redis_script store_script_beat;
 extern const struct redis_script store_script_cancel;
 extern const struct redis_script store_script_claim;
 extern const struct redis_script store_script_complete;
+extern const struct redis_script store_script_counters;
 extern const struct redis_script store_script_dead;
 extern const struct redis_script store_script_enqueue;
 extern const struct redis_script store_script_follow;
@@ -76,6 +77,7 @@ struct store_op {
         void (*enqueue)(void *, const struct err *, const struct store_enqueue_reply *);
         void (*get)(void *, const struct err *, const struct store_job *);
         void (*cancel)(void *, const struct err *, enum store_cancelled);
+        void (*counters)(void *, const struct err *, const struct store_counters *);
         void (*limit)(void *, const struct err *, const struct store_bucket_state *);
         void (*load)(void *, const struct err *, const struct store_load *);
         void (*dead)(void *, const struct err *, const struct store_dead *, size_t);
@@ -90,6 +92,7 @@ struct store_op {
         void (*plain)(void *, const struct err *);
     } cb;
     void *arg;
+    uint64_t since_ns;
     size_t count;         /* of what was asked about */
     char token[33];       /* claim */
     const char *language; /* borrowed: see `strings` */

@@ -2,6 +2,7 @@
  * asked to end by end of file and killed when it does not, so that it can remove its cgroups; a message that is not as
  * the protocol says is a dead box. The environment of a box is empty: the executor's holds Redis' password. */
 #include "box_client.h"
+#include "figures.h"
 #include "log.h"
 
 #include <errno.h>
@@ -50,7 +51,8 @@ struct box_client {
     void *answer_arg;
     int64_t rest_ms;
     int64_t down_since_ms;
-    unsigned starts; /* since a box was up last */
+    uint64_t since_ns; /* of the box's start */
+    unsigned starts;   /* since a box was up last */
     void (*on_closed)(void *arg);
     void *closed_arg;
     alignas(uint64_t) char message[BOX_MESSAGE_MAX]; /* going out or come in */
@@ -314,6 +316,8 @@ static void enter_starting(struct box_client *c)
     c->state = CLIENT_STARTING;
     c->process.data = c;
     c->starts++;
+    c->since_ns = uv_hrtime();
+    metric_add(&figure_box_starts, 1);
     int r = start_box(c);
     if (r == 0) {
         set_timer(c, HELLO_MS);
@@ -342,6 +346,7 @@ static void kill_box(struct box_client *c)
 
 static void step_ended(struct box_client *c)
 {
+    metric_add(&figure_box_ends, 1);
     drop_area(c);
     if (c->state == CLIENT_LEAVING) {
         c->state = CLIENT_CLOSING;
@@ -367,6 +372,7 @@ static void step_up(struct box_client *c, enum client_event event)
         assert(c->state == CLIENT_STARTING);
         uv_timer_stop(&c->timer);
         c->state = CLIENT_IDLE;
+        metric_observe(&figure_box_start_seconds, (double)(uv_hrtime() - c->since_ns) / 1e9);
         c->down_since_ms = 0;
         c->starts = 0;
         c->options.on_change(c->options.arg);

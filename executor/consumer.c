@@ -2,6 +2,7 @@
  * only held_step changes a held job's state; a job's end is kept until Redis has it or says that the job is another's;
  * all that the lease's loss means is that nobody waits for our answer, so it is never an error. */
 #include "consumer.h"
+#include "figures.h"
 #include "job_json.h"
 #include "log.h"
 #include "result_cache.h"
@@ -159,8 +160,14 @@ static void log_held(enum log_level level, const char *event, const struct held 
               LOG_TEXT("verdict", h->verdict), LOG_TEXT("reason", h->reason));
 }
 
+static void count_outcome(const struct held *h, const char *outcome)
+{
+    metric_add(&figure_jobs, 1, h->served->lang->name, outcome);
+}
+
 static void count_end(const struct held *h)
 {
+    count_outcome(h, h->goes_back ? "given_back" : h->verdict ? h->verdict : job_state_name(h->outcome));
     if (!h->goes_back && h->outcome == JOB_COMPLETED)
         h->served->completed++;
     else if (h->goes_back ? h->counts_as_attempt : h->outcome == JOB_FAILED)
@@ -175,6 +182,7 @@ static void on_delivered(void *arg, const struct err *err, enum store_lease leas
         log_event(err->code == EIO ? LOG_ERROR : LOG_WARN, "result not stored", LOG_TEXT("job", h->id),
                   LOG_TEXT("language", h->served->lang->name), LOG_TEXT("error", err->msg));
     } else if (lease == STORE_LEASE_LOST) {
+        count_outcome(h, "lost");
         log_held(LOG_WARN, "job was another's before it ended", h);
     } else {
         count_end(h);
@@ -224,6 +232,7 @@ static void step_running(struct held *h, enum held_event event)
     } else if (event == EVENT_CANCEL) {
         job_run_cancel(h->run);
     } else if (event == EVENT_LOST) {
+        count_outcome(h, "lost");
         log_held(LOG_WARN, "lease lost, run abandoned", h);
         job_run_abandon(h->run);
         enter_leaving(h);
@@ -509,6 +518,8 @@ static void begin(struct source *source, const struct store_claimed *job)
 {
     struct consumer *c = source->consumer;
     struct held *h = hold(source, job);
+    int64_t waited_ms = now_wall_ms() - job->created_ms; /* by two clocks */
+    metric_observe(&figure_queue_seconds, waited_ms > 0 ? (double)waited_ms / 1000 : 0, h->served->lang->name);
     struct err err;
     log_event(LOG_DEBUG, "job claimed", LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
               LOG_INT("attempt", job->attempt));

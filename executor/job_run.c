@@ -2,6 +2,7 @@
  * close callback of its timer, so its end is never told from inside a call. */
 #include "job_run.h"
 #include "checker.h"
+#include "figures.h"
 #include "job_json.h"
 #include "log.h"
 #include "result.h"
@@ -55,6 +56,7 @@ static void finish_result(struct job_run *job)
     }
     r->reason = steal_pointer(&job->reason);
     r->execution_ms = now_mono_ms() - job->started_ms;
+    metric_observe(&figure_job_seconds, (double)r->execution_ms / 1000, job->lang->name);
 }
 
 static void on_job_closed(uv_handle_t *handle)
@@ -181,7 +183,9 @@ static void take_compilation(struct job_run *job, struct box_answer *answer)
     struct compile_result *compile = &job->result.compile;
     struct earlier *earlier = &job->earlier[job->plan.count];
     char reason[VERDICT_REASON_SIZE];
+    metric_observe(&figure_compile_seconds, (double)answer->reply->wall_us / 1e6, job->lang->name);
     if (verdict_contended(answer->reply, &step->limits) && !earlier->contended) {
+        metric_add(&figure_reruns, 1, job->lang->name);
         earlier->contended = true;
         job_step(job, EVENT_AGAIN);
         return;
@@ -225,6 +229,8 @@ static void judge_test(struct job_run *job, size_t index, const struct box_answe
                          test->expected.data, test->expected.len))
         result->verdict = VERDICT_WRONG_ANSWER;
     result->passed = result->verdict == VERDICT_ACCEPTED;
+    metric_observe(&figure_run_seconds, (double)reply->wall_us / 1e6, job->lang->name);
+    metric_observe(&figure_run_memory, (double)reply->memory_peak_bytes, job->lang->name);
     explain_contended(&job->earlier[index], reason);
     result_set_run(&result->run, reply, &job->limits, answer->out, answer->errout, reason);
     result_share_output(&job->result, job->options->job_output_bytes);
@@ -235,6 +241,7 @@ static void take_test(struct job_run *job, size_t index, bool alone, const struc
     const struct box_reply *reply = answer->reply;
     struct earlier *earlier = &job->earlier[index];
     if (verdict_contended(reply, &job->limits) && !alone && !earlier->contended) {
+        metric_add(&figure_reruns, 1, job->lang->name);
         earlier->contended = true;
         earlier->waited_us = (int64_t)reply->runqueue_us;
         earlier->wall_us = (int64_t)reply->wall_us;
@@ -393,7 +400,9 @@ static bool find_program(struct job_run *job)
     if (!job->lang->compiled || !job->lang->compile.cache)
         return false;
     job->program_key = program_key_of(job->lang, job->result.toolchain, &job->submission);
-    return program_cache_find(job->programs, &job->program_key, &job->program, &job->result.compile);
+    bool found = program_cache_find(job->programs, &job->program_key, &job->program, &job->result.compile);
+    metric_add(&figure_program_cache, 1, found ? "hit" : "miss");
+    return found;
 }
 
 /* Not before the job is in its runner's line, which a job that stops leaves. */

@@ -8,6 +8,7 @@
  * other living executor has. */
 #include "box_command.h"
 #include "consumer.h"
+#include "figures.h"
 #include "info.h"
 #include "log.h"
 #include "result.h"
@@ -56,6 +57,7 @@ struct executor {
     uv_signal_t signals[2];
     uv_timer_t beat_timer;
     uv_timer_t stage_timer;
+    struct metrics_port *metrics; /* NULL: none */
 };
 
 static void executor_step(struct executor *x, enum event event);
@@ -74,6 +76,7 @@ static void on_runner_closed(void *arg)
     close_handle(&x->signals[1]);
     close_handle(&x->beat_timer);
     close_handle(&x->stage_timer);
+    metrics_port_destroy(x->metrics);
 }
 
 static void on_consumer_closed(void *arg)
@@ -430,6 +433,25 @@ static int setup(struct executor *x, struct err *err)
     return runner_create(&x->loop, &options, &x->runner, err);
 }
 
+static void on_metrics(void *arg, struct figures_now *ret_now)
+{
+    const struct executor *x = arg;
+    *ret_now = (struct figures_now){
+        .slots = (int64_t)x->slots,
+        .slots_up = (int64_t)runner_boxes_up(x->runner),
+        .slots_busy = (int64_t)runner_busy(x->runner),
+        .redis_up = x->store && store_ready(x->store),
+    };
+}
+
+static int open_metrics(struct executor *x, struct err *err)
+{
+    const struct config *c = &x->config;
+    if (c->metrics_port == 0 || strcmp(c->metrics, "true") != 0)
+        return 0;
+    return metrics_port_create(&x->loop, c->metrics_host, (int)c->metrics_port, on_metrics, x, &x->metrics, err);
+}
+
 static void run(struct executor *x)
 {
     static const int numbers[] = {SIGTERM, SIGINT};
@@ -443,7 +465,13 @@ static void run(struct executor *x)
     uv_timer_init(&x->loop, &x->stage_timer);
     x->beat_timer.data = x->stage_timer.data = x;
     enter_stage(x, STAGE_STARTING, START_MS);
-    runner_open_slots(x->runner, 1);
+    struct err err;
+    if (open_metrics(x, &err) < 0) {
+        log_event(LOG_ERROR, "cannot start", LOG_TEXT("error", err.msg));
+        stop_starting(x, EXIT_FAILURE);
+    } else {
+        runner_open_slots(x->runner, 1);
+    }
     uv_run(&x->loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&x->loop) != 0)
         abort();

@@ -4,6 +4,7 @@
  * Order: the first job in line has every free slot while it has a test to begin, its lowest first. A run that lost its
  * wall time to a busy host is run again alone: no other run begins until it is over. */
 #include "runner.h"
+#include "figures.h"
 #include "job_run.h"
 #include "result.h"
 
@@ -16,6 +17,7 @@ struct slot {
     struct job_run *job; /* NULL: nothing runs */
     size_t index;        /* of the test, or JOB_COMPILATION */
     bool alone;
+    uint64_t since_ns; /* of the run */
 };
 
 struct runner {
@@ -76,6 +78,11 @@ static void on_answer(void *arg, struct box_answer *answer)
     struct runner *r = slot->runner;
     bool ran = answer && answer->reply->status == BOX_OK, set_up = answer && answer->reply->status != BOX_FAILED;
     r->busy--;
+    if (ran)
+        metric_observe(&figure_run_overhead_seconds,
+                       (double)(uv_hrtime() - slot->since_ns) / 1e9 - (double)answer->reply->wall_us / 1e6);
+    else
+        metric_add(&figure_run_failures, 1);
     r->failures = ran ? 0 : r->failures + !set_up;
     job_run_take(job, slot->index, slot->alone, answer);
     if (answer && !set_up)
@@ -86,11 +93,13 @@ static void on_answer(void *arg, struct box_answer *answer)
 /* Whether the run began; otherwise the job has left the line. */
 static bool start_run(struct slot *slot, struct job_run *job, size_t index, bool alone)
 {
+    uint64_t since_ns = uv_hrtime();
     if (!job_run_begin(job, index, slot->box, slot->runner->null_fd, on_answer, slot))
         return false;
     slot->job = job;
     slot->index = index;
     slot->alone = alone;
+    slot->since_ns = since_ns;
     slot->runner->busy++;
     return true;
 }
@@ -224,6 +233,11 @@ unsigned runner_failures(const struct runner *runner)
 unsigned runner_starts(const struct runner *runner)
 {
     return runner->open ? box_client_starts(runner->slots[0].box) : 0;
+}
+
+size_t runner_busy(const struct runner *runner)
+{
+    return runner->busy;
 }
 
 size_t runner_boxes_up(const struct runner *runner)

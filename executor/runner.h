@@ -38,6 +38,8 @@ int64_t runner_down_ms(const struct runner *runner);
 unsigned runner_failures(const struct runner *runner);
 /* How often the first slot's box was started since it was up last. */
 unsigned runner_starts(const struct runner *runner);
+/* Runs that are under way. */
+size_t runner_busy(const struct runner *runner);
 /* Boxes that are up. */
 size_t runner_boxes_up(const struct runner *runner);
 

@@ -1,5 +1,6 @@
 /* The forms in which every handler answers. Nothing here knows h2o. */
 #include "call.h"
+#include "figures.h"
 #include "master.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ void call_reply(struct call *call, int status, struct json_writer *w)
 
 void call_put_error(struct json_writer *w, const char *code, const char *field, const char *message)
 {
+    metric_add(&figure_refusals, 1, code);
     json_open(w, "error", '{');
     json_put_str(w, "code", code);
     json_put_str(w, "message", message);

@@ -262,6 +262,23 @@ bool fleet_healthy(const struct fleet *fleet)
     return true;
 }
 
+size_t fleet_serving(const struct fleet *fleet, const char *language)
+{
+    size_t count = 0;
+    for (size_t i = 0; fleet->load && i < fleet->load->executor_count; i++)
+        count += fleet->load->executors[i].alive && info_language(fleet, i, language);
+    return count;
+}
+
+int64_t fleet_slots(const struct fleet *fleet, bool up)
+{
+    int64_t count = 0;
+    for (size_t i = 0; fleet->load && i < fleet->load->executor_count; i++)
+        if (fleet->load->executors[i].alive)
+            count += number(fleet->infos[i], up ? "slotsUp" : "slots");
+    return count;
+}
+
 void fleet_put_health(struct json_writer *w, const struct fleet *fleet)
 {
     size_t count = fleet->load ? fleet->load->executor_count : 0;

@@ -30,6 +30,10 @@ void fleet_put_languages(struct json_writer *w, const struct fleet *fleet, const
 /* The parts of GET /health: "queues":{executor:state} and "executors":[{id,isolation,…}], of those alive. */
 void fleet_put_health(struct json_writer *w, const struct fleet *fleet);
 
+/* Executors that are alive and serve the language; slots of all that are alive, or those that work. */
+size_t fleet_serving(const struct fleet *fleet, const char *language);
+int64_t fleet_slots(const struct fleet *fleet, bool up);
+
 /* Whether every executor that is alive has all its slots. */
 bool fleet_healthy(const struct fleet *fleet);
 

@@ -8,6 +8,7 @@
  * once a second asks the kernel, and ends what nobody listens to. */
 #include "http.h"
 #include "call.h"
+#include "figures.h"
 #include "linger.h"
 #include "log.h"
 
@@ -63,6 +64,15 @@ void http_unref(struct call *call)
     assert(call->refs > 0);
     if (--call->refs == 0)
         free(call);
+}
+
+size_t http_open_calls(const struct call *call)
+{
+    size_t count = 0;
+    const struct call *head = &call->http->calls;
+    for (const struct call *at = head->next; at != head; at = at->next)
+        count++;
+    return count;
 }
 
 static void check_drained(struct http *http)
@@ -219,6 +229,7 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     h2o_req_t *req = call->req;
     log_event(LOG_DEBUG, "answered", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
               LOG_INT("status", status), LOG_INT("ms", now_mono_ms() - call->since_ms));
+    figures_answered(call->route, call->method, status, now_mono_ms() - call->since_ms);
     http_add_header(call, "content-type", content_type);
     req->res.status = status;
     req->res.reason = reason_phrase(status);
@@ -502,6 +513,7 @@ static void on_response(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **sl
     set_header(req, "x-content-type-options", "nosniff");
     set_header(req, "x-frame-options", "DENY");
     if (is_own_error(req)) {
+        figures_answered(NULL, "none", req->res.status, 0);
         struct error_stream *error =
             container_of(h2o_add_ostream(req, sizeof *error, slot), struct error_stream, super);
         error->super.do_send = on_error_send;

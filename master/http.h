@@ -53,6 +53,9 @@ struct http_options {
 int http_create(uv_loop_t *loop, const struct http_options *options, struct http **ret_http, struct err *err) MUST_USE;
 int http_port(const struct http *http);
 
+/* Calls, this one among them, that are not GONE. */
+size_t http_open_calls(const struct call *call);
+
 /* Takes no more connections; on_drained fires once, when every call that is left has been answered and sent. */
 void http_drain(struct http *http, void (*on_drained)(void *arg), void *arg);
 

@@ -1,6 +1,7 @@
 /* Owns an enqueue under way: it holds its call, and turns the store's answer into HTTP's words. */
 #include "intake.h"
 #include "call.h"
+#include "figures.h"
 #include "job_json.h"
 #include "master.h"
 
@@ -104,6 +105,7 @@ void intake_enqueue(struct call *call, const struct submission *submission, cons
         hash_body(body, body_len, hash);
     cleanup_free char *request = submission_to_json(submission);
     *intake = (struct intake){.call = call, .on_reply = on_reply, .arg = arg};
+    metric_add(&figure_submissions, 1, submission->language);
     http_ref(call);
     store_enqueue(call->master->store,
                   &(struct store_enqueue){.id = id,

@@ -2,6 +2,7 @@
  * Holds no state of its own: any number of masters may stand before one Redis. */
 #include "api.h"
 #include "dead.h"
+#include "figures.h"
 #include "guard.h"
 #include "key_command.h"
 #include "log.h"
@@ -32,6 +33,7 @@ static const struct http_route routes[] = {
     {"GET", "/api/status/{id}", api_job_status},
     {"GET", "/languages", api_languages, ACCESS_LANGUAGES},
     {"GET", "/api/languages", api_languages, ACCESS_LANGUAGES},
+    {"GET", "/metrics", api_metrics, ACCESS_METRICS},
     {"GET", "/load", api_load, ACCESS_LOAD},
     {"GET", "/status", api_status},
     {"GET", "/health", api_health, ACCESS_HEALTH},

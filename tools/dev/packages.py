@@ -12,12 +12,14 @@ BUILD = ["gcc", "libc6-dev", "meson", "ninja-build", "pkgconf", "libuv1-dev", "l
 MASTER = ["libh2o-dev"]  # Debian 13 has none: the master is left out there
 RUN = ["redis-server"]
 BENCH = ["bubblewrap", "redis-tools", "wrk"]
-TEST = [*RUN, "lua5.4", "python3-jsonschema", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml"]
+TEST = [*RUN, "lua5.4", "prometheus", "python3-jsonschema", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml"]
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]
 VM = ["qemu-system-x86", "mmdebstrap", "genext2fs", "e2fsprogs"]
 BASE = ["mmdebstrap", "debian-archive-keyring"]
 ENGINE = ["podman", "buildah", "runc", "ca-certificates"]
+
+SERVICES = {"prometheus", "redis-server"}  # Debian starts these
 
 APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"]
 INSTALL = [*APT, "install", "-y", "--no-install-recommends"]
@@ -79,9 +81,10 @@ def install(packages, why, optional=()):
     if status != 0:  # lists that are out of date name files that are gone
         update(root)
         run(title, [*root, *INSTALL, *wanted], env=plain())
-    if "redis-server" in wanted and pathlib.Path("/run/systemd/system").exists():
-        run("turning off the redis-server service (ours are private)",
-            [*root, "systemctl", "disable", "--now", "redis-server"])
+    for service in sorted(SERVICES & set(wanted)):
+        if pathlib.Path("/run/systemd/system").exists():
+            run(f"turning off the {service} service (ours are private)",
+                [*root, "systemctl", "disable", "--now", service])
 
 
 def update(root):

@@ -1,0 +1,146 @@
+"""GET /metrics of master and executor: what Prometheus' own tool thinks of it, what is counted, and that nobody's words
+make it grow."""
+
+import re
+import subprocess
+
+import pytest
+import requests
+
+import service as harness
+from client import Client, Raw, check_error
+from keys import Keys
+
+LINE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
+
+
+def parse(text):
+    """{(name, frozenset of label pairs): value} of each sample."""
+    samples = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, labels, value = LINE.match(line).groups()
+            samples[name, frozenset(re.findall(r'(\w+)="([^"]*)"', labels or ""))] = float(value)
+    return samples
+
+
+def value(samples, name, **labels):
+    return samples.get((name, frozenset(labels.items())), 0)
+
+
+def promtool(text):
+    """Prometheus' own complaints."""
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr if done.returncode or done.stderr else ""
+
+
+def scrape(url):
+    answer = requests.get(url + "/metrics", timeout=30)
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    return answer.text
+
+
+@pytest.fixture
+def watched(make_service):
+    port = harness.free_port()
+    service = make_service(languages=("python", "c"), metrics_port=0, slots=1)
+    for name in list(service.executors):
+        problems = service.executors.pop(name).stop()
+        assert not problems
+    service.start_executor("python", number=2, metrics_port=port)
+    service.start_executor("c", number=2)
+    service.wait_for_executors()
+    service.executor_url = f"http://127.0.0.1:{port}"
+    return service
+
+
+def test_master_and_executor_count_what_happens(watched):
+    client = watched.client
+    client.python("print(1)", testCases=[{"input": "", "expected": "1"}] * 3)
+    client.python("print(2)", testCases=[{"input": "", "expected": "1"}])
+    client.run({"language": "c", "code": "int main(void) { return 0; }"})
+    check_error(client.post("/execute", {"language": "cobol", "code": ""}), 422, field="language")
+    master, executor = scrape(client.url), scrape(watched.executor_url)
+    assert not promtool(master) and not promtool(executor)
+
+    of = parse(master)
+    assert value(of, "sentinel_jobs_verdicts_total", language="python", verdict="accepted") == 1
+    assert value(of, "sentinel_jobs_verdicts_total", language="python", verdict="wrong_answer") == 1
+    assert value(of, "sentinel_jobs_finished_total", language="c", state="completed") == 1
+    assert value(of, "sentinel_jobs_enqueued_total", language="python") == 2
+    assert value(of, "sentinel_queue_waiting_jobs", language="python") == 0
+    assert value(of, "sentinel_executors", language="c") == 1 and value(of, "sentinel_slots", state="all") >= 2
+    assert value(of, "sentinel_http_requests_total", route="/execute", method="POST", status="202") == 3
+    assert value(of, "sentinel_http_requests_total", route="/execute", method="POST", status="422") == 1
+    assert value(of, "sentinel_http_refusals_total", reason="invalid_request") == 1
+    assert value(of, "sentinel_redis_up") == 1 and value(of, "sentinel_redis_connects_total") == 1
+
+    of = parse(executor)
+    assert value(of, "sentinel_executor_jobs_total", language="python", outcome="accepted") == 1
+    assert value(of, "sentinel_executor_jobs_total", language="python", outcome="wrong_answer") == 1
+    assert value(of, "sentinel_executor_run_duration_seconds_count", language="python") == 4
+    assert value(of, "sentinel_executor_run_memory_bytes_count", language="python") == 4
+    assert value(of, "sentinel_executor_queue_wait_seconds_count", language="python") == 2
+    assert value(of, "sentinel_executor_run_overhead_seconds_count") == 4
+    assert value(of, "sentinel_executor_box_starts_total") >= 1
+    assert value(of, "sentinel_executor_slots", state="idle") == 2
+
+
+def test_hostile_words_do_not_make_it_grow(make_service):
+    service = make_service()
+    long = "x" * 2000
+    for i in range(300):
+        service.client.get(f"/job/{i}-{long}")
+        service.client.get(f"/unknown/{i}/{long}")
+        service.client.post("/execute", {"language": f"{i}-{long}", "code": "", "userId": f"{i}-{long}"})
+        service.client.post("/execute", {"language": "python", "code": "", "userId": f"{i}-{long[:200]}"})
+        service.client.post("/execute", {f"{i}-{long}": 1})
+    for i in range(100):
+        with Raw(service.client) as raw:
+            raw.send(f"M{i}ETHOD /execute?{i} HTTP/1.1\r\nHost: {raw.host}\r\n\r\n")
+            assert raw.response()
+    text = scrape(service.client.url)
+    assert len(text) < 50_000 and "xxxx" not in text and "ETHOD" not in text
+    assert not promtool(text)
+
+
+def test_who_may_read_it(make_service, tmp_path):
+    keys = Keys(tmp_path / "keys")
+    user, monitor, root = keys.add("alice"), keys.add("watch", "monitor"), keys.add("root", "admin")
+    service = make_service(keys_file=keys.path)
+    check_error(service.client.get("/metrics"), 401, "key_required", "Authorization")
+    check_error(Client(service.client.url, user).get("/metrics"), 403, "key_not_allowed", "Authorization")
+    for token in (monitor, root):
+        assert Client(service.client.url, token).get("/metrics").status_code == 200
+    assert make_service(keys_file=keys.path, open_routes="metrics").client.get("/metrics").status_code == 200
+
+
+def test_it_can_be_turned_off(make_service):
+    check_error(make_service(metrics="false").client.get("/metrics"), 404)
+
+
+def test_it_is_there_without_redis(make_service):
+    service = make_service(redis_deadline_ms=500)
+    service.redis.stop()
+    harness.wait_until(lambda: value(parse(scrape(service.client.url)), "sentinel_redis_up") == 0, "Redis is told away")
+    text = scrape(service.client.url)
+    assert "sentinel_queue_waiting_jobs" not in text and not promtool(text)
+
+
+def test_the_executors_port_is_hard_to_hurt(watched):
+    class Port:
+        url = watched.executor_url
+
+    idle = [Raw(Port) for _ in range(40)]  # more than it keeps
+    for raw in idle:
+        raw.close()
+    harness.wait_until(lambda: requests.get(Port.url + "/metrics", timeout=10).status_code == 200, "it answers again")
+    for text in ("GET / HTTP/1.1\r\n\r\n", "POST /metrics HTTP/1.1\r\n\r\n", "\r\n\r\n", "x" * 20000):
+        with Raw(Port) as raw:
+            raw.send(text)
+            try:
+                answer = raw.reader.readline()
+            except ConnectionResetError:
+                answer = b""  # it does not read what it does not answer
+            assert answer in (b"", b"HTTP/1.1 404 Not Found\r\n"), answer
+    assert requests.get(Port.url + "/metrics", timeout=10).status_code == 200
