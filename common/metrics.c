@@ -64,9 +64,11 @@ static uint32_t hash_of(const struct metric *m, const char *const *values)
 
 static bool cell_is(const struct metric *m, const struct metric_cell *cell, const char *const *values)
 {
-    for (size_t i = 0; m->labels[i]; i++)
+    for (size_t i = 0; m->labels[i]; i++) {
+        assert(values[i]);
         if (strncmp(cell->values[i], values[i], METRIC_VALUE_MOST) != 0)
             return false;
+    }
     return true;
 }
 
