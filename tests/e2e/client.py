@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 
 import contract
+from scale import SCALE
 
 FINAL = {"completed", "failed", "cancelled", "expired"}
 SENT_KEPT = 65536  # bytes, of what a raw connection sent: enough to know its requests by
@@ -30,7 +31,7 @@ class Client:
         return Client(self.url, self.token)
 
     def request(self, method, path, **more):
-        more.setdefault("timeout", 90)
+        more.setdefault("timeout", 90 * SCALE)
         more.setdefault("allow_redirects", False)
         response = self.session.request(method, self.url + path, **more)
         contract.check_response(response, more.get("stream", False))
@@ -48,7 +49,7 @@ class Client:
     def answers(self, path):
         """The status, or None when nobody answers."""
         try:
-            return requests.get(self.url + path, timeout=5).status_code
+            return requests.get(self.url + path, timeout=5 * SCALE).status_code
         except requests.RequestException:
             return None
 
@@ -65,7 +66,7 @@ class Client:
 
     def finish(self, job_id, seconds=90):
         """The job once it has come to an end, whatever end."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * SCALE
         while True:
             job = self.job(job_id, wait=20)
             if job["status"] in FINAL:

@@ -4,20 +4,15 @@ need a private one are skipped."""
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 import service as harness
 from client import Client
+from programs import matrix
 
-PROGRAMS = Path(__file__).parent / "programs"
 URL = os.environ.get("SENTINEL_URL")
 ESTATE, LOG_SIZES = pytest.StashKey(), pytest.StashKey()
-
-
-def program_languages():
-    return sorted(path.parent.name for path in PROGRAMS.glob("*/language.json"))
 
 
 class Estate:
@@ -68,7 +63,7 @@ def shared(request):
         yield None
         return
     estate = request.getfixturevalue("estate")
-    service = estate.start(languages=program_languages())
+    service = estate.start(languages=matrix.languages())
     yield service
     dead = [child.name for child in service.children if not child.alive()]
     problems = service.close()

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import scale
 from client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior|Memory)Sanitizer
 
 def wait_until(condition, what, seconds=60):
     """What `condition` returns once it is true; AssertionError naming `what` when it never is."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * scale.SCALE
     while True:
         value = condition()
         if value:
@@ -149,7 +150,7 @@ class Child:
         self.process.send_signal(number)
 
     def wait(self, seconds=30):
-        return self.process.wait(timeout=seconds)
+        return self.process.wait(timeout=seconds * scale.SCALE)
 
     def stop(self, seconds=30):
         """SIGTERM, and what was wrong about its end (a list of sentences)."""
@@ -184,7 +185,7 @@ class Service:
     def __init__(self, cgroups, redis_options=(), token=None, **settings):
         self.directory = Path(tempfile.mkdtemp(prefix="sentinel-e2e-"))
         self.build, self.cgroups = build_dir(), cgroups
-        self.settings = {"drain_s": 5, **settings}
+        self.settings = {"drain_s": 5, **scale.settings(ROOT / "languages", self.directory), **settings}
         self.children, self.executors = [], {}
         self.redis = self.master = None
         self.redis_socket = self.directory / "redis.sock"

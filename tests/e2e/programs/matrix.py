@@ -6,11 +6,14 @@ file with one program per row (`<row><suffix>`, or a folder `<row>/` of several 
     compiled   whether its results tell of a compile step
     rows       what differs from the table below, merged into the row
 
-Evidence is data: a number or null must be equal, a string is a regular expression to be found in the value, [low, high]
-are bounds, {"exactly": x} is x."""
+The time limits and bounds are those of a machine that runs at full speed (scale.py). Evidence is data: a number or null must be equal, a string is a regular expression to be found in the value, [low, high]
+are bounds, {"exactly": x} is x. {limit} in a reason stands for that limit."""
 
 import json
+import os
 from pathlib import Path
+
+from scale import scaled
 
 HERE = Path(__file__).parent
 KIB, MIB = 1024, 1024 * 1024
@@ -51,13 +54,13 @@ ROWS = {
         "tests": [["", ""]],
         "limits": {"cpuTimeMs": 500, "wallTimeMs": 20000},
         "verdicts": ["cpu_time_exceeded"],
-        "evidence": {"cpuTimeMs": [490, 900], "wallTimeMs": [400, 19000], "reason": r"of 500 ms of CPU time"},
+        "evidence": {"cpuTimeMs": [490, 900], "wallTimeMs": [400, 19000], "reason": "of {cpuTimeMs} ms of CPU time"},
     },
     "wall_limit": {
         "tests": [["", ""]],
         "limits": {"cpuTimeMs": 5000, "wallTimeMs": 700},
         "verdicts": ["wall_time_exceeded"],
-        "evidence": {"wallTimeMs": [690, 9000], "cpuTimeMs": [0, 400], "reason": r"of 700 ms of wall time"},
+        "evidence": {"wallTimeMs": [690, 9000], "cpuTimeMs": [0, 400], "reason": "of {wallTimeMs} ms of wall time"},
     },
     "memory_limit": {
         "tests": [["", ""]],
@@ -101,7 +104,10 @@ ROWS = {
 
 
 def languages():
-    return sorted(path.parent.name for path in HERE.glob("*/language.json"))
+    """All, or those that SENTINEL_TEST_LANGUAGES names."""
+    chosen = os.environ.get("SENTINEL_TEST_LANGUAGES")
+    return sorted(path.parent.name for path in HERE.glob("*/language.json")
+                  if not chosen or path.parent.name in chosen.split(","))
 
 
 def language(name):
@@ -114,6 +120,10 @@ def row(name, language_name):
     for key, value in language(language_name).get("rows", {}).get(name, {}).items():
         merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
     merged.setdefault("verdicts", ["accepted"] * len(merged["tests"]))
+    merged = scaled(merged)
+    for limit, value in merged.get("limits", {}).items():
+        reason = merged["evidence"].get("reason", "")
+        merged["evidence"]["reason"] = reason.replace(f"{{{limit}}}", str(value))
     return merged
 
 
