@@ -227,7 +227,7 @@ static void argv_add(struct argv *a, char *owned)
     a->items[a->count] = NULL;
 }
 
-static bool is_source(const struct lang *lang, const char *name)
+static bool has_suffix(const struct lang *lang, const char *name)
 {
     size_t len = strlen(name);
     for (size_t i = 0; i < lang->suffix_count; i++) {
@@ -247,7 +247,7 @@ static const char *guard(const char *name)
 static void add_sources(struct argv *a, const struct lang *lang, const struct submission *s)
 {
     for (size_t i = 0; i < s->file_count; i++)
-        if (lang->suffix_count ? is_source(lang, s->files[i].name) : i == 0)
+        if (lang->suffix_count ? has_suffix(lang, s->files[i].name) : i == 0)
             argv_add(a, xasprintf("%s%s", guard(s->files[i].name), s->files[i].name));
 }
 
@@ -293,6 +293,39 @@ void lang_argv_free(char **argv)
     for (char **at = argv; at && *at; at++)
         free(*at);
     free(argv);
+}
+
+/* ---- sources --------------------------------------------------------------------------------------------------- */
+
+static void strip_bom(struct bytes *text)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    size_t len = sizeof bom - 1;
+    if (text->len < len || memcmp(text->data, bom, len) != 0)
+        return;
+    text->len -= len;
+    memmove(text->data, text->data + len, text->len);
+}
+
+static void strip_crlf(struct bytes *text)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < text->len; i++)
+        if (text->data[i] != '\r' || i + 1 == text->len || text->data[i + 1] != '\n')
+            text->data[kept++] = text->data[i];
+    text->len = kept;
+}
+
+void lang_normalize(const struct lang *lang, struct submission *s)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        if (i > 0 && !has_suffix(lang, s->files[i].name))
+            continue;
+        if (lang->strips_bom)
+            strip_bom(&s->files[i].content);
+        if (lang->strips_crlf)
+            strip_crlf(&s->files[i].content);
+    }
 }
 
 /* ---- version --------------------------------------------------------------------------------------------------- */

@@ -34,6 +34,8 @@ struct lang {
     char *source_file; /* what `code` is called in the box */
     char **suffixes;   /* files with one of these are {sources}; none: the entry alone */
     size_t suffix_count;
+    bool strips_bom;  /* sources lose a byte order mark */
+    bool strips_crlf; /* and the carriage return of a line's end */
     char **aliases;
     size_t alias_count;
     char **version_argv; /* prints the version; its first line is shown */
@@ -70,6 +72,10 @@ const struct lang *lang_find(const struct lang_table *table, const char *name);
 
 /* What the run is allowed: the submission's limits where set, the language's defaults elsewhere, wall 3 × CPU. */
 struct limits lang_resolve_limits(const struct lang *lang, const struct limits *asked);
+
+/* Takes out of the sources (the entry, and {sources}) what the language's file says under "normalize". Lines stay
+ * lines. */
+void lang_normalize(const struct lang *lang, struct submission *s);
 
 /* argv for a step, NULL-terminated, each string and the array owned by the caller (lang_argv_free). */
 char **lang_argv(const struct lang *lang, const struct lang_step *step, const struct submission *s,

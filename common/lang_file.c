@@ -70,6 +70,24 @@ static int read_list(const struct file *f, const cJSON *object, const char *key,
     return 0;
 }
 
+static int read_normalize(const struct file *f, const cJSON *root, struct lang *lang)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "normalize"), *item;
+    if (list && !cJSON_IsArray(list))
+        return bad(f, "normalize", "must be a list of \"bom\" and \"crlf\"");
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *what = cJSON_IsString(item) ? item->valuestring : "";
+        if (strcmp(what, "bom") == 0)
+            lang->strips_bom = true;
+        else if (strcmp(what, "crlf") == 0)
+            lang->strips_crlf = true;
+        else
+            return bad(f, "normalize", "must be a list of \"bom\" and \"crlf\"");
+    }
+    return 0;
+}
+
 /* The limits of a step: all given ones in [1, ceiling]. */
 static int read_limits(const struct file *f, const cJSON *step, struct limits *ret)
 {
@@ -223,14 +241,16 @@ static int match_grants(const struct file *f, struct lang *lang)
 static int read_lang(const struct file *f, const cJSON *root, struct lang *lang)
 {
     static const char *const known[] = {
-        "$schema", "aliases",  "compile", "description", "displayName", "environment",    "example", "grants",
-        "name",    "packages", "run",     "schema",      "sourceFile",  "sourceSuffixes", "version",
+        "$schema", "aliases",   "compile",  "description", "displayName", "environment", "example",        "grants",
+        "name",    "normalize", "packages", "run",         "schema",      "sourceFile",  "sourceSuffixes", "version",
     };
     int r = cJSON_IsObject(root) ? check_keys(f, root, "", known, ARRAY_LEN(known)) : bad(f, "", "must be an object");
     if (r == 0)
         r = read_identity(f, root, lang);
     if (r == 0)
         r = read_list(f, root, "sourceSuffixes", false, &lang->suffixes, &lang->suffix_count);
+    if (r == 0)
+        r = read_normalize(f, root, lang);
     if (r == 0)
         r = read_list(f, root, "aliases", false, &lang->aliases, &lang->alias_count);
     if (r == 0)

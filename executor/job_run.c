@@ -389,6 +389,7 @@ struct job_run *job_run_create(struct runner *runner, const struct runner_option
         .executor = xstrdup(order->executor),
         .toolchain = xstrdup(order->toolchain),
     };
+    lang_normalize(job->lang, &job->submission);
     uv_timer_init(loop, &job->timer);
     job->timer.data = job;
     uv_timer_start(&job->timer, on_job_timeout, (uint64_t)options->job_timeout_ms, 0);

@@ -85,6 +85,39 @@ static void test_argv(void)
     lang_table_finish(&table);
 }
 
+static void test_normalize(void)
+{
+    struct lang_table table;
+    struct err err = {0};
+    struct {
+        char name[8], given[16];
+        const char *kept;
+    } of[] = {
+        {"main",
+         "\xef\xbb\xbf"
+         "a\r\nb",
+         "a\nb"},
+        {"x.toy", "\r\r\n\r", "\r\n\r"},
+        {"x.txt", "\r\n", "\r\n"},
+        {"y.toy", "\xef\xbb", "\xef\xbb"},
+        {"z.toy", "", ""},
+    };
+    struct source_file files[ARRAY_LEN(of)];
+    for (size_t i = 0; i < ARRAY_LEN(of); i++)
+        files[i] = (struct source_file){.name = of[i].name, .content = {of[i].given, strlen(of[i].given)}};
+    write_file("toy.json", HEAD BODY RUN ",\"sourceSuffixes\":[\".toy\"],\"normalize\":[\"crlf\",\"bom\"]}");
+    is_int(lang_table_load(dir, "toy", &ceilings, false, &table, &err), 0, "a language that normalises");
+    lang_normalize(lang_find(&table, "toy"), &(struct submission){.files = files, .file_count = ARRAY_LEN(of)});
+    for (size_t i = 0; i < ARRAY_LEN(of); i++)
+        ok(files[i].content.len == strlen(of[i].kept) &&
+               memcmp(files[i].content.data, of[i].kept, strlen(of[i].kept)) == 0,
+           "%s is as it should be", of[i].name);
+    lang_table_finish(&table);
+    write_file("toy.json", HEAD BODY RUN ",\"normalize\":[\"tabs\"]}");
+    is_int(lang_table_load(dir, "toy", &ceilings, false, &table, &err), -EINVAL, "nothing else can be normalised");
+    ok(strstr(err.msg, "\"normalize\"") != NULL, "and the field is named");
+}
+
 static void test_placeholders(void)
 {
     struct lang_table table;
@@ -148,6 +181,7 @@ int main(void)
         abort();
     test_refusals();
     test_argv();
+    test_normalize();
     test_placeholders();
     test_names();
     test_shipped();
