@@ -154,7 +154,8 @@ struct box_reply {
                          * be the bundle of a later request as it is */
     uint64_t cpu_us;
     uint64_t wall_us;
-    uint64_t runqueue_us;       /* time its threads waited for a processor; known when cause is wall, else 0 */
+    uint64_t runqueue_us;       /* time its threads waited for a processor; known when cause is wall, else 0. Of those
+                                 * that are dead by then only with cgroup v2 */
     uint64_t memory_peak_bytes; /* the box's own baseline taken off */
     uint64_t oom_kills;
     uint64_t stdout_kept;

@@ -22,6 +22,8 @@ struct cgroup_driver {
     /* Sets the limits. *ret_run_fd is a directory to clone the run into, or -1. */
     int (*begin)(struct cgroup *cg, const struct box_limits *limits, int *ret_run_fd);
     void (*use)(struct cgroup *cg, struct cgroup_use *ret_use); /* since begin */
+    uint64_t (*pressure_us)(
+        struct cgroup *cg); /* since begin: time in which something waited for a processor; 0: unknown */
     void (*kill)(struct cgroup *cg);
     void (*end)(struct cgroup *cg);
     void (*destroy)(struct cgroup *cg);

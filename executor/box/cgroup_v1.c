@@ -120,6 +120,12 @@ static void v1_use(struct cgroup *cg, struct cgroup_use *ret_use)
     ret_use->cpu_us = read_number_at(cg->dir_fd[CGROUP_CPUACCT], "cpuacct.usage", NULL) / 1000 - cg->cpu_base_us;
 }
 
+static uint64_t v1_pressure_us(struct cgroup *cg)
+{
+    (void)cg;
+    return 0;
+}
+
 static void v1_nothing(struct cgroup *cg)
 {
     (void)cg; /* the end of the PID namespace kills and cleans */
@@ -151,6 +157,7 @@ const struct cgroup_driver cgroup_v1 = {
     .settle = v1_settle,
     .begin = v1_begin,
     .use = v1_use,
+    .pressure_us = v1_pressure_us,
     .kill = v1_kill,
     .end = v1_nothing,
     .destroy = v1_destroy,

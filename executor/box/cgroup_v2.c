@@ -139,6 +139,16 @@ static void v2_use(struct cgroup *cg, struct cgroup_use *ret_use)
         ret_use->memory_peak = read_number_at(cg->run_fd, "memory.current", NULL);
 }
 
+/* Kernels without pressure figures (psi=0) have no such file, or one that cannot be read. */
+static uint64_t v2_pressure_us(struct cgroup *cg)
+{
+    char text[256];
+    if (read_at(cg->run_fd, "cpu.pressure", text, sizeof text) < 0)
+        return 0;
+    const char *total = strstr(text, "total="); /* of the first line, "some" */
+    return total == NULL ? 0 : word_number(total + strlen("total="), 0);
+}
+
 /* The dying must be let run: under a small quota their end would take longer than the kill may. */
 static void v2_kill(struct cgroup *cg)
 {
@@ -172,6 +182,7 @@ const struct cgroup_driver cgroup_v2 = {
     .settle = v2_settle,
     .begin = v2_begin,
     .use = v2_use,
+    .pressure_us = v2_pressure_us,
     .kill = v2_kill,
     .end = v2_end,
     .destroy = v2_destroy,

@@ -98,14 +98,23 @@ static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
     *ret_use = (struct cgroup_use){.cpu_us = run->peak.cpu_us, .memory_peak = run->peak.memory_bytes};
 }
 
+/* How long it waited for a processor: the sum over its living threads misses what the dead among them waited, the
+ * group's pressure counts the time once in which several did. */
+static uint64_t waited_us(const struct keeper *k, const struct run *run)
+{
+    uint64_t threads_us = run->init_fd < 0 ? 0 : tree_runqueue_us(pid_of(run->init_fd));
+    uint64_t group_us = k->cgroup == NULL ? 0 : k->cgroup->driver->pressure_us(k->cgroup);
+    return threads_us > group_us ? threads_us : group_us;
+}
+
 static void end_run(struct keeper *k, struct run *run, enum box_cause cause)
 {
     if (run->killed_us != 0 || run->dead)
         return;
     run->killed_us = now_us();
     run->reply->cause = cause;
-    if (cause == BOX_CAUSE_WALL && run->init_fd >= 0)
-        run->reply->runqueue_us = tree_runqueue_us(pid_of(run->init_fd));
+    if (cause == BOX_CAUSE_WALL)
+        run->reply->runqueue_us = waited_us(k, run);
     if (run->init_fd >= 0)
         syscall(SYS_pidfd_send_signal, run->init_fd, SIGKILL, NULL, 0);
     if (k->cgroup != NULL)
