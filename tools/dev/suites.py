@@ -69,6 +69,16 @@ def e2e(extra):
     return pytest_suite("e2e", {"SENTINEL_BUILD": str(ASAN), "SENTINEL_TEST_JOBS": "150"}, extra)
 
 
+def load(extra):
+    """The whole of what e2e has a short form of: every language's matrix, three times, on a busy machine."""
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    toolchains.install()
+    settings = {"SENTINEL_BUILD": str(RELEASE), "SENTINEL_LOAD_ROUNDS": "3", "SENTINEL_LOAD_LANGUAGES": "all"}
+    return pytest_suite("load", settings, [*extra, "tests/e2e/test_load.py"], folder="e2e")
+
+
 def chaos(extra, suite="chaos", **settings):
     build(RELEASE)
     if packages.missing(packages.MASTER):
@@ -83,30 +93,62 @@ def model(extra):
     return pytest_suite("model", {}, extra)
 
 
-def machine(name, show, arguments):
-    """The sandbox suite in a machine of its own; (report, status, output)."""
+def machine(name, show, packages_, options, arguments):
+    """pytest in a machine of its own; (report, status, output)."""
     report = TOP / f"build/reports/{name}.xml"
     report.unlink(missing_ok=True)
-    status, output = run(name, [
-        TOP / "tests/vm/run", "--junit", report, f"--put={TOP}/tests/sandbox=tests/sandbox",
-        f"--put={RELEASE / BOX}=bin/sentinel-box", f"--put={RELEASE / PROBE}=bin/probe",
-        "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/probe",
-        "--env=SENTINEL_MUST_SANDBOX=1", "--", "-v",
-        *selection(arguments, "tests/sandbox")], check=False, show=show)
+    status, output = run(name, [TOP / "tests/vm/run", "--junit", report, *packages_, *options, "--", "-v", *arguments],
+                         check=False, show=show)
     return report, status, output
 
 
+def put(*paths):
+    """Files of the working copy, at the same place in the machine."""
+    return [f"--put={TOP / path}={path}" for path in paths]
+
+
+def sandbox_options():
+    return [*put("tests/sandbox"), f"--put={RELEASE / BOX}=bin/sentinel-box", f"--put={RELEASE / PROBE}=bin/probe",
+            "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/probe",
+            "--env=SENTINEL_MUST_SANDBOX=1"]
+
+
+VM_LANGUAGES = ["c", "java", "python"]
+
+
+def language_packages():
+    known = toolchains.known()
+    wanted = sorted({*packages.VM_SERVICE, *(p for name in VM_LANGUAGES for p in known[name]["packages"])})
+    return [f"--package={package}" for package in wanted]
+
+
+def language_options():
+    programs = [(RELEASE / path).relative_to(TOP) for path in (MASTER, EXECUTOR, BOX)]
+    return [*put("tests/e2e", "docs/openapi.yaml", "languages/java", "languages/schema.json", *programs),
+            *put(*(f"languages/{name}.json" for name in VM_LANGUAGES)),
+            f"--env=SENTINEL_BUILD={RELEASE.relative_to(TOP)}", f"--env=SENTINEL_TEST_LANGUAGES={','.join(VM_LANGUAGES)}"]
+
+
 def vm(extra):
-    """The sandbox suite again, on the kernel that Debian ships, with a whole cgroup v2. An emulated machine is slow and
-    has one thread, so two share the tests: those of tier A-, and the others."""
+    """On the kernel that Debian ships, with a whole cgroup v2: the sandbox suite again, and the matrix of three languages
+    through master, Redis and executor. An emulated machine is slow and has one thread, so several share the tests: those
+    of tier A-, the sandbox's others, and the languages."""
     packages.install(packages.VM, "the test machine")
     build(RELEASE)
+    toolchains.install(",".join(VM_LANGUAGES))
+    wanted, sandboxes, languages = language_packages(), sandbox_options(), language_options()
     run("vm-image", [TOP / "tests/vm/run", "--prepare"])
-    shares = [("vm", extra)] if extra else [("vm", ["-k", "not [A-] and not [A--"]),
-                                            ("vm-without-cgroup", ["-k", "[A-] or [A--"])]
+    run("vm-image of languages", [TOP / "tests/vm/run", "--prepare", *wanted])
+    tests = selection(extra, "tests/sandbox")
+    shares = [("vm-languages", wanted, languages, ["tests/e2e/test_programs.py", "-k", "test_program"]),
+              ("vm", [], sandboxes, [*tests, "-k", "not [A-] and not [A--"]),
+              ("vm-without-cgroup", [], sandboxes, [*tests, "-k", "[A-] or [A--"])]
+    if any("tests/e2e" in argument for argument in extra):
+        shares = [("vm-languages", wanted, languages, extra)]
+    elif extra:
+        shares = [("vm", [], sandboxes, tests)]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        runs = [pool.submit(machine, name, position == 0, arguments)
-                for position, (name, arguments) in enumerate(shares)]
+        runs = [pool.submit(machine, name, position == 0, *share) for position, (name, *share) in enumerate(shares)]
     count = Count()
     for report, status, output in (share.result() for share in runs):
         before = count.failed
@@ -138,6 +180,7 @@ SUITES = {
     "e2e": e2e,
     "chaos-short": lambda extra: chaos(extra, "chaos-short", jobs=300, seeds=1),
     "chaos": chaos,
+    "load": load,
     "vm": vm,
 }
 DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short"]
