@@ -438,7 +438,7 @@ static void on_progress_stored(void *arg, const struct err *err, enum store_leas
 /* An answer that is not heard costs its events, never one twice: the result has them all. */
 static void tell_progress(struct held *h)
 {
-    struct store_text events[EVENTS_MOST];
+    struct store_text events[EVENTS_MOST] = {0}; /* gcc takes them for read when there are none */
     size_t count = 0;
     for (; h->tests_told < h->tests_done && count < EVENTS_MOST; count++) {
         events[count].data = job_run_event(h->run, h->tests_told++);
