@@ -75,6 +75,7 @@ struct store_job {
     size_t result_len;
     const char *reason;   /* why it failed, was cancelled or expired; or NULL */
     const char *executor; /* or NULL */
+    const char *trace;    /* for store_trace_next; NULL when the request was not asked for */
     int64_t attempts;
     int64_t tests_done;
     int64_t tests_total;
@@ -82,6 +83,17 @@ struct store_job {
     int64_t started_ms;
     int64_t finished_ms;
 };
+/* What befell a job. Past some forty events the second is forgotten for each new one. */
+struct store_trace {
+    int64_t at_ms;  /* Redis' clock, since the epoch */
+    char event[16]; /* "queued", "claimed", "returned", "reaped", "cancelling", or the name of a final state */
+    int64_t attempts;
+    int64_t renewals;   /* of the lease of the last of them */
+    const char *detail; /* the executor that claimed it, or why; detail_len bytes */
+    size_t detail_len;
+};
+/* The next event, *at moving over a job's trace; false at its end. */
+bool store_trace_next(const char **at, struct store_trace *ret_trace);
 /* job is NULL when there is no such id. Checking the owner is the caller's. */
 void store_get(struct store *store, const char *id, bool with_request,
                void (*cb)(void *arg, const struct err *err, const struct store_job *job), void *arg);

@@ -3,6 +3,8 @@
 #include "store_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static int find_word(const char *word, const char *const *words, size_t count)
@@ -61,10 +63,24 @@ void store_enqueue(struct store *store, const struct store_enqueue *job,
 /* ---- get ------------------------------------------------------------------------------------------------------ */
 
 static const char *const job_fields[] = {
-    "state", "owner", "result",  "reason",  "executor", "attempts",
-    "done",  "tests", "created", "started", "finished", "request",
+    "state", "owner",   "result",  "reason",   "executor", "attempts", "done",
+    "tests", "created", "started", "finished", "request",  "trace",
 };
-enum { JOB_FIELD_COUNT = ARRAY_LEN(job_fields) };
+enum { JOB_FIELD_COUNT = ARRAY_LEN(job_fields), JOB_SMALL_FIELD_COUNT = JOB_FIELD_COUNT - 2 };
+
+bool store_trace_next(const char **at, struct store_trace *ret_trace)
+{
+    struct store_trace out = {0};
+    int used = 0;
+    if (!*at || sscanf(*at, "%" SCNd64 " %15s %" SCNd64 " %" SCNd64 "%n", &out.at_ms, out.event, &out.attempts,
+                       &out.renewals, &used) < 4)
+        return false;
+    out.detail = *at + used + strspn(*at + used, " ");
+    out.detail_len = strcspn(out.detail, "\n");
+    *at = out.detail + out.detail_len;
+    *ret_trace = out;
+    return true;
+}
 
 static int read_job(const redisReply *reply, struct store_job *out)
 {
@@ -86,6 +102,7 @@ static int read_job(const redisReply *reply, struct store_job *out)
     if (reply->elements == JOB_FIELD_COUNT) {
         out->request = reply_str(field[11]);
         out->request_len = out->request ? field[11]->len : 0;
+        out->trace = reply_str(field[12]);
     }
     return 0;
 }
@@ -94,7 +111,7 @@ static void on_get(struct store_op *op, struct err *err, const redisReply *reply
 {
     struct store_job job = {0};
     struct err malformed;
-    bool shaped = !err && reply_is_array(reply, JOB_FIELD_COUNT - 1);
+    bool shaped = !err && reply_is_array(reply, JOB_SMALL_FIELD_COUNT);
     bool found = shaped && reply->element[0]->type != REDIS_REPLY_NIL;
     if (!err && (!shaped || (found && read_job(reply, &job) < 0)))
         err = reply_malformed(&malformed, "get");
@@ -110,7 +127,7 @@ void store_get(struct store *store, const char *id, bool with_request,
     cleanup_free char *base = store_base_of_id(store, id);
     args_str(&a, "HMGET");
     args_own(&a, xasprintf("%s:job:%s", base, id));
-    for (size_t i = 0; i < JOB_FIELD_COUNT - (with_request ? 0 : 1); i++)
+    for (size_t i = 0; i < (with_request ? JOB_FIELD_COUNT : JOB_SMALL_FIELD_COUNT); i++)
         args_str(&a, job_fields[i]);
     store_op_command(op, &a, on_get);
 }

@@ -16,6 +16,7 @@ struct job_query {
     char id[JOB_ID_SIZE];
     int64_t wait_ms; /* 0 once it waited */
     const struct job_form *form;
+    bool traced; /* the caller asked for the job's story */
 };
 
 static void query_destroy(struct job_query *query)
@@ -63,8 +64,10 @@ const struct job_form job_form_accepted = {.put = put_full, .answer_unfinished =
 static void answer_shown(void *arg, const struct reply_job *reply)
 {
     struct job_query *query = arg;
+    struct reply_job shown = *reply;
     struct json_writer w = {0};
-    query->form->put(&w, reply);
+    shown.traced = query->traced;
+    query->form->put(&w, &shown);
     call_reply(query->call, 200, &w);
 }
 
@@ -140,18 +143,24 @@ static void query_read(struct job_query *query)
     store_get(query->call->master->store, query->id, !query->form->brief, on_got, query);
 }
 
-void api_job_answer(struct call *call, const char *id, int64_t wait_ms, const struct job_form *form)
+static void query_start(struct call *call, const char *id, int64_t wait_ms, const struct job_form *form, bool traced)
 {
     struct job_query *query = xcalloc(1, sizeof *query);
     query->call = call;
     query->wait_ms = wait_ms;
     query->form = form;
+    query->traced = traced;
     strncpy(query->id, id, sizeof query->id - 1);
     http_ref(call);
     if (form->answer_unfinished && wait_ms > 0)
         query_wait(query); /* just enqueued: there is nothing to see yet */
     else
         query_read(query);
+}
+
+void api_job_answer(struct call *call, const char *id, int64_t wait_ms, const struct job_form *form)
+{
+    query_start(call, id, wait_ms, form, false);
 }
 
 /* ---- handlers -----------------------------------------------------------------------------------------------------
@@ -161,12 +170,13 @@ static void get_in_form(struct call *call, const struct job_form *form)
 {
     struct err err;
     int64_t wait_ms;
+    bool traced;
     if (!api_known_id(call->master, call->id))
         call_not_found(call, "no such job");
-    else if (call_wait_ms(call, 0, &wait_ms, &err) < 0)
+    else if (call_wait_ms(call, 0, &wait_ms, &err) < 0 || call_flag(call, "trace", &traced, &err) < 0)
         call_bad_request(call, &err);
     else
-        api_job_answer(call, call->id, wait_ms, form);
+        query_start(call, call->id, wait_ms, form, traced);
 }
 
 void api_job_get(struct call *call)

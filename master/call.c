@@ -125,6 +125,16 @@ static bool prefer_wait(const char *prefer, char *out, size_t size)
     return false;
 }
 
+int call_flag(struct call *call, const char *name, bool *ret_flag, struct err *err)
+{
+    const char *text = http_query(call, name);
+    bool on = text && (strcmp(text, "1") == 0 || strcmp(text, "true") == 0);
+    if (text && !on && strcmp(text, "0") != 0 && strcmp(text, "false") != 0)
+        return err_set_field(err, EINVAL, name, "%s must be 1 or 0", name);
+    *ret_flag = on;
+    return 0;
+}
+
 int call_wait_ms(struct call *call, int64_t default_s, int64_t *ret_ms, struct err *err)
 {
     char preferred[16];

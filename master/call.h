@@ -74,6 +74,9 @@ void call_timed_out(struct call *call, const char *id);
 /* Whether the body is JSON by its Content-Type; answers 415 when not. */
 bool call_body_is_json(struct call *call);
 
+/* A query parameter that is 1 or true, 0 or false, or not there, which is false. EINVAL: field. */
+int call_flag(struct call *call, const char *name, bool *ret_flag, struct err *err) MUST_USE;
+
 enum { CALL_WAIT_UNASKED = -1 };
 /* The milliseconds that ?wait=SECONDS or "Prefer: wait=SECONDS" ask for, else default_s of them
  * (CALL_WAIT_UNASKED: less than 0). EINVAL: field. */

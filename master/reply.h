@@ -13,6 +13,7 @@ struct reply_job {
     const struct job_result *result;
     const char *status;          /* instead of the state's name; or NULL */
     const struct limits *limits; /* what the submission's come to; NULL: unknown */
+    bool traced;                 /* with its story */
 };
 
 /* GET /job/{id}: all there is. */

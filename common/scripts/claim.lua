@@ -94,10 +94,12 @@ if not id then
   return nil
 end
 
-redis.call('HSET', job_key(id), 'state', 'running', 'token', token, 'executor', executor, 'started', now, 'done', 0)
+redis.call('HSET', job_key(id), 'state', 'running', 'token', token, 'executor', executor, 'started', now, 'done', 0,
+  'renewals', 0)
 redis.call('ZADD', key('lease'), now + lease_ms, id)
 local attempt = redis.call('HINCRBY', job_key(id), 'attempts', 1)
 redis.call('DEL', job_key(id) .. ':events')
+note(id, now, 'claimed', executor)
 announce(id)
 local owner, request, created = get(id, 'owner', 'request', 'created')
 return {id, owner, request, attempt, created}

@@ -48,6 +48,19 @@ local function announce(id)
   redis.call('PUBLISH', key('done'), id)
 end
 
+-- A line of the job's own story: ms, event, attempts, renewals of the lease, detail. Past its bound the oldest lines go,
+-- but the first stays.
+local function note(id, now, event, detail)
+  local trace, attempts, renewals = get(id, 'trace', 'attempts', 'renewals')
+  trace = trace or ''
+  while #trace > 4000 do
+    trace = trace:gsub('^([^\n]*\n)[^\n]*\n', '%1')
+  end
+  detail = (detail or ''):sub(1, 200):gsub('%c', ' ')
+  local line = table.concat({now, event, attempts or 0, renewals or 0, detail}, ' ')
+  redis.call('HSET', job_key(id), 'trace', trace .. line .. '\n')
+end
+
 -- ---- the order of waiting jobs
 -- A list ('queue', 'queue:high') has a line for each owner, `<list>:of:<owner>`: id → place, first come, first served; and
 -- `<list>:owners`: owner → turn. The owner with the least turn is served next, and then goes behind the others. The
@@ -109,6 +122,7 @@ local function queue(id, now, given_back)
     end
   else
     redis.call('RPUSH', key(list), id)
+    note(id, now, 'queued')
   end
   wake()
 end
@@ -124,6 +138,7 @@ local function finish(id, state, now, reason)
   redis.call('ZREM', key('lease'), id)
   redis.call('PEXPIRE', job, ttl)
   redis.call('PEXPIRE', job .. ':events', ttl)
+  note(id, now, state, reason)
   count(state)
   announce(id)
 end

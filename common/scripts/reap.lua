@@ -11,7 +11,9 @@ if uptime * 1000 >= lease_ms then
   for i = #due, 1, -1 do -- each goes to the head, so the one that ran out first is claimed first
     local id = due[i]
     if get(id, 'state') == 'running' then
-      local outcome = give_back(id, now, max_attempts, 'the executor that ran it was lost')
+      local why = 'the executor that ran it was lost'
+      note(id, now, 'reaped', why)
+      local outcome = give_back(id, now, max_attempts, why)
       reaped[outcome] = reaped[outcome] + 1
     else
       redis.call('ZREM', key('lease'), id)

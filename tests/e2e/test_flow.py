@@ -261,6 +261,29 @@ def test_executor_is_killed(make_service):
     wait_until(lambda: counts(service) == (2, 0), "each job is counted once")
 
 
+def test_a_job_tells_its_story(make_service):
+    service = make_service(languages=("python",), slots=1, lease_ms=1000)
+    job_id = service.client.submit(slow(1))
+    wait_running(service.client, job_id)
+    victim = service.executors["python-1"]
+    victim.signal(signal.SIGKILL)
+    victim.wait()
+    told = service.client.get(f"/job/{job_id}?trace=1").json()["trace"]
+    assert [event["event"] for event in told["events"]][:2] == ["queued", "claimed"] and "box" not in told
+    service.start_executor("python", number=2)
+    service.client.finish(job_id)
+    job = service.client.get(f"/job/{job_id}?trace=1&wait=1").json()
+    events = job["trace"]["events"]
+    assert [(event["event"], event["attempt"]) for event in events] == [
+        ("queued", 0), ("claimed", 1), ("reaped", 1), ("claimed", 2), ("completed", 2)]
+    assert [event.get("executor") for event in events] == [None, "python-1", None, "python-2", None]
+    assert events[2]["reason"] == "the executor that ran it was lost" and events[4]["renewals"] >= 1
+    assert events[0]["time"] == job["createdAt"] and events[-1]["time"] == job["finishedAt"]
+    assert job["trace"]["box"]["testsMs"][0] == job["wallTimeMs"] >= 1000
+    assert "trace" not in service.client.job(job_id)
+    check_error(service.client.get(f"/job/{job_id}?trace=yes"), 422, "invalid_request", "trace")
+
+
 def test_executor_that_was_thought_dead(make_service):
     """It is stopped for longer than its lease; when it goes on, what it finished no longer counts."""
     service = make_service(languages=("python",), slots=1, lease_ms=500)

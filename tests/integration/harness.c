@@ -302,6 +302,7 @@ static void on_get(void *arg, const struct err *err, const struct store_job *job
         copy_string(&last_got.job.result);
         copy_string(&last_got.job.reason);
         copy_string(&last_got.job.executor);
+        copy_string(&last_got.job.trace);
     }
     last_got.err = code_of(err);
 }
@@ -313,6 +314,7 @@ const struct got *get(struct store *store, const char *id)
     free((char *)last_got.job.result);
     free((char *)last_got.job.reason);
     free((char *)last_got.job.executor);
+    free((char *)last_got.job.trace);
     last_got = (struct got){.err = PENDING};
     if (!id) /* only forget */
         return NULL;

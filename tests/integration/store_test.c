@@ -11,6 +11,19 @@ static struct store *store;
 
 /* ---- the ordinary way ----------------------------------------------------------------------------------------- */
 
+static void is_trace(const char *at, int64_t created_ms)
+{
+    static const char *const events[] = {"queued", "claimed", "completed"};
+    struct store_trace trace;
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        ok(store_trace_next(&at, &trace), "there is an event");
+        is_str(trace.event, events[i], "of its story");
+        ok(trace.at_ms >= created_ms && trace.attempts == (i > 0) && trace.renewals == (i > 1), "with its figures");
+        ok(i != 1 || (trace.detail_len == 8 && memcmp(trace.detail, "python-1", 8) == 0), "and who claimed it");
+    }
+    ok(!store_trace_next(&at, &trace), "and no more");
+}
+
 static void test_life_of_a_job(void)
 {
     struct enqueued job = enqueue_plain(store, "python");
@@ -47,6 +60,7 @@ static void test_life_of_a_job(void)
     ok(got->job.state == JOB_COMPLETED && got->job.tests_done == 2 && !got->job.reason, "it is completed");
     is_str(got->job.result, "{\"v\":1}", "with its result");
     ok(got->job.finished_ms >= got->job.started_ms && got->job.request, "finished, and its request stays");
+    is_trace(got->job.trace, job.enqueued_ms);
     int64_t ttl = server_int(&server, "PTTL " JOB_KEY, "python", job.id);
     ok(ttl > 3500000 && ttl <= 3600000, "it lives for the result's time");
     load = load_of(store, "python");

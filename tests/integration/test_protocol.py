@@ -195,6 +195,46 @@ def test_lease_of_a_job_that_is_gone(run, admin):
     assert not admin.exists(f"{BASE}:lease")
 
 
+def story(admin, job_id):
+    """(event, attempts, renewals, detail) of each line."""
+    lines = [line.split(" ", 4) for line in admin.hget(f"{BASE}:job:{job_id}", "trace").splitlines()]
+    times = [int(line[0]) for line in lines]
+    assert times == sorted(times) and times[0] > 10**12
+    return [(event, int(attempts), int(renewals), detail) for _, event, attempts, renewals, detail in lines]
+
+
+def test_a_job_s_story(run, admin):
+    enqueue(run, "p-1")
+    claim(run)
+    run("requeue", BASE, "p-1", "t", 0, 3, "")
+    claim(run)
+    run("renew", BASE, 1000, "p-1", "t", "p-1", "wrong")
+    run("renew", BASE, 0, "p-1", "t")
+    run("reap", BASE, 0, 2)
+    claim(run)
+    run("cancel", BASE, "p-1", 1, "")
+    run("cancel", BASE, "p-1", 1, "")
+    run("requeue", BASE, "p-1", "t", 1, 2, "the box\nbroke")
+    assert story(admin, "p-1") == [
+        ("queued", 0, 0, ""), ("claimed", 1, 0, "e"), ("returned", 1, 0, "its executor was stopped"), ("claimed", 1, 0, "e"),
+        ("reaped", 1, 2, "the executor that ran it was lost"), ("claimed", 2, 0, "e"), ("cancelling", 2, 0, ""),
+        ("returned", 2, 0, "the box broke"), ("cancelled", 2, 0, "cancelled while it ran")]
+
+
+def test_a_story_is_bounded_and_survives_a_retry(run, admin):
+    enqueue(run, "p-1")
+    for _ in range(100):
+        claim(run)
+        run("requeue", BASE, "p-1", "t", 0, 3, "x" * 5000)
+    claim(run)
+    run("requeue", BASE, "p-1", "t", 1, 1, "the box broke")
+    run("retry", BASE, "p-1")
+    events = story(admin, "p-1")
+    assert events[0][0] == "queued" and events[-1] == ("queued", 0, 0, "")
+    assert events[-2][0] == "failed" and events[-3] == ("returned", 1, 0, "the box broke")
+    assert len(admin.hget(f"{BASE}:job:p-1", "trace")) < 4500
+
+
 def give_up(run, job_id):
     enqueue(run, job_id, owner="alice")
     run("claim", BASE, "e", "t", 1000, 1)

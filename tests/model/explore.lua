@@ -21,6 +21,7 @@ local LEASE_MS = 1000000
 local FINAL = {completed = true, failed = true, cancelled = true, expired = true}
 -- Not told apart between states: they never decide anything, and some would make the graph endless.
 local UNSEEN = {requeued = true, created = true, queued = true, started = true, finished = true, reason = true,
+  trace = true, renewals = true,
   [BASE .. ':recent'] = true}
 
 local options = {jobs = {'apart'}}
