@@ -32,6 +32,8 @@ struct config {
     char *host;
     int64_t port;
     int64_t max_body_kb;
+    int64_t max_connections;
+    int64_t max_held_mb;
     int64_t max_code_bytes;
     int64_t max_tests;
     int64_t max_files;

@@ -65,7 +65,8 @@ struct store_enqueue_reply {
 void store_enqueue(struct store *store, const struct store_enqueue *job,
                    void (*cb)(void *arg, const struct err *err, const struct store_enqueue_reply *reply), void *arg);
 
-/* A job as stored. request and result are NULL when absent or not asked for. */
+/* A job as stored. request and result are NULL when absent or not asked for. Its texts are what master/compose.c
+ * copies. */
 struct store_job {
     enum job_state state;
     const char *owner;

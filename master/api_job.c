@@ -3,7 +3,7 @@
  * A query reads the job once. If it has not ended and there is time to wait, it waits, which ends with the final job
  * or with nothing; then it reads once more and answers with what is. */
 #include "api.h"
-#include "job_view.h"
+#include "compose.h"
 #include "master.h"
 #include "reply.h"
 #include "waiters.h"
@@ -61,22 +61,6 @@ const struct job_form job_form_full = {.put = put_full};
 const struct job_form job_form_status = {.brief = true, .put = put_status};
 const struct job_form job_form_accepted = {.put = put_full, .answer_unfinished = api_job_answer_accepted};
 
-static void answer_shown(void *arg, const struct reply_job *reply)
-{
-    struct job_query *query = arg;
-    struct reply_job shown = *reply;
-    struct json_writer w = {0};
-    shown.traced = query->traced;
-    query->form->put(&w, &shown);
-    call_reply(query->call, 200, &w);
-}
-
-static void answer_full(struct job_query *query, const struct store_job *job)
-{
-    if (job_view(&query->call->master->langs, query->id, job, answer_shown, query) < 0)
-        call_error(query->call, 500, "stored_job_unreadable", NULL, "the stored job cannot be read by this release");
-}
-
 static void answer(struct job_query *query, const struct store_job *job)
 {
     const struct job_form *form = query->form;
@@ -86,10 +70,8 @@ static void answer(struct job_query *query, const struct store_job *job)
         call_error(query->call, 504, "job_expired", NULL, job->reason ? job->reason : "nobody took the job in time");
     else if (form->completed_only && (job->state != JOB_COMPLETED || !job->request || !job->result))
         call_error(query->call, 500, "job_failed", NULL, job->reason ? job->reason : "the job has no result");
-    else if (form->brief)
-        answer_shown(query, &(struct reply_job){.id = query->id, .job = job});
     else
-        answer_full(query, job);
+        compose_answer(query->call, &(struct reply_job){.id = query->id, .job = job, .traced = query->traced}, form);
     query_destroy(query);
 }
 
@@ -181,7 +163,8 @@ static void get_in_form(struct call *call, const struct job_form *form)
 
 void api_job_get(struct call *call)
 {
-    get_in_form(call, &job_form_full);
+    /* HEAD wants no body: what it would hold is not even read. */
+    get_in_form(call, strcmp(call->method, "HEAD") == 0 ? &job_form_status : &job_form_full);
 }
 
 void api_job_status(struct call *call)

@@ -44,6 +44,7 @@ struct call {
     struct st_h2o_req_t *req;   /* NULL when GONE */
     struct http_stream *stream; /* from STREAMING on */
     int64_t since_ms;           /* CLOCK_MONOTONIC: arrival, later the answer, or a stream's last send */
+    size_t answer_bytes;        /* set aside for its answer */
     struct call *prev, *next;   /* of all that are not GONE */
 };
 

@@ -1,4 +1,4 @@
-/* Owns the listener, the h2o context, and the list of calls that are not GONE.
+/* Owns the h2o context, and the list of calls that are not GONE.
  *
  * A call lives in two worlds. h2o's request may die at any time; an anchor in the request's memory pool then takes the
  * call's `req` away and drops h2o's reference. Handlers hold references of their own. So `req` is valid exactly while
@@ -10,10 +10,10 @@
 #include "call.h"
 #include "figures.h"
 #include "linger.h"
+#include "listener.h"
 #include "log.h"
+#include "request_head.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,12 +23,12 @@
 
 enum {
     SWEEP_MS = 1000,
-    BACKLOG = 1024,
+    SMALL_BODY = 64 * 1024,  /* up to this, a request or an answer is taken whatever else is held */
     SEND_TIMEOUT_MS = 60000, /* a client that takes no byte of its answer for so long is cut off */
 };
 
 struct http {
-    uv_tcp_t listener;
+    struct listener *listener;
     uv_timer_t sweep;
     h2o_globalconf_t conf;
     h2o_context_t ctx;
@@ -39,6 +39,8 @@ struct http {
     void (*admit)(struct call *call, const struct http_route *route);
     struct master *master;
     struct call calls; /* head of the ring of calls that are not GONE */
+    size_t max_held_bytes;
+    size_t answer_bytes; /* of answers that are being made or sent */
     void (*on_drained)(void *arg);
     void *on_drained_arg;
 };
@@ -92,6 +94,7 @@ static void on_request_end(void *memory)
     struct call *call = ((struct anchor *)memory)->call;
     call->state = CALL_GONE;
     call->req = NULL;
+    call->http->answer_bytes -= call->answer_bytes;
     call->prev->next = call->next;
     call->next->prev = call->prev;
     if (call->on_gone)
@@ -222,9 +225,31 @@ static const char *reason_phrase(int status)
     return "Unknown";
 }
 
+static bool is_head(const struct call *call)
+{
+    return strcmp(call->method, "HEAD") == 0;
+}
+
+bool http_reserve(struct call *call, size_t len)
+{
+    struct http *http = call->http;
+    if (call->state != CALL_OPEN)
+        return true; /* whatever is made, nobody gets it */
+    size_t others = http->answer_bytes - call->answer_bytes;
+    if (len > SMALL_BODY && others + len > http->max_held_bytes) {
+        call_retry_later(call, "overloaded", "too many large answers are on their way", 1);
+        return false;
+    }
+    http->answer_bytes = others + len;
+    call->answer_bytes = len;
+    return true;
+}
+
 void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len)
 {
-    if (call->state != CALL_OPEN)
+    if (is_head(call))
+        len = 0;
+    if (call->state != CALL_OPEN || !http_reserve(call, len))
         return;
     h2o_req_t *req = call->req;
     log_event(LOG_DEBUG, "answered", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
@@ -233,8 +258,8 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     http_add_header(call, "content-type", content_type);
     req->res.status = status;
     req->res.reason = reason_phrase(status);
-    req->res.content_length =
-        status == 304 || status == 204 ? SIZE_MAX : len; /* a length would be that of the body it stands for */
+    /* Of HEAD, 204 and 304 a length would be that of the body it stands for. */
+    req->res.content_length = is_head(call) || status == 204 || status == 304 ? SIZE_MAX : len;
     call->state = CALL_ANSWERED;
     call->since_ms = now_mono_ms();
     call->on_gone = NULL;
@@ -443,12 +468,27 @@ static void dispatch(struct http *http, struct call *call)
     buf_finish(&allow);
 }
 
+/* The bytes as they came: what h2o made of them does not show what it skipped. */
+static const char *head_fault(const h2o_req_t *req)
+{
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    return request_head_fault(input->bytes, input->size);
+}
+
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
     struct http *http = container_of(handler, struct handler, super)->http;
     struct call *call = call_start(http, req);
+    const char *fault = head_fault(req);
     http_ref(call);
-    dispatch(http, call);
+    if (fault) {
+        req->http1_is_persistent = 0; /* who knows where the next one begins */
+        call_error(call, 400, "bad_request", NULL, fault);
+    } else if (call->body_len > SMALL_BODY && listener_is_over_budget(http->listener)) {
+        call_retry_later(call, "overloaded", "too many large requests wait for their answers", 1);
+    } else {
+        dispatch(http, call);
+    }
     http_unref(call);
     return 0;
 }
@@ -527,52 +567,8 @@ static void on_response(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **sl
     h2o_setup_next_ostream(req, slot);
 }
 
-/* ---- connections --------------------------------------------------------------------------------------------------
+/* ---- the module ---------------------------------------------------------------------------------------------------
  */
-
-static void on_handle_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    struct http *http = listener->data;
-    if (status < 0) {
-        log_event(LOG_WARN, "cannot accept", LOG_TEXT("reason", uv_strerror(status)));
-        return;
-    }
-    uv_tcp_t *conn = xmalloc(sizeof *conn);
-    uv_tcp_init(listener->loop, conn);
-    if (uv_accept(listener, (uv_stream_t *)conn) < 0) {
-        uv_close((uv_handle_t *)conn, on_handle_closed);
-        return;
-    }
-    uv_tcp_nodelay(conn, 1);
-    h2o_accept(&http->accept, h2o_uv_socket_create((uv_stream_t *)conn, on_handle_closed));
-}
-
-/* Bound and listening, so that what can fail has failed before the loop knows of anything. */
-static int open_listener(const char *host, int port, int *ret_fd, struct err *err)
-{
-    char service[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found;
-    snprintf(service, sizeof service, "%d", port);
-    int r = getaddrinfo(*host ? host : NULL, service, &hints, &found);
-    if (r != 0)
-        return err_set_field(err, EINVAL, "host", "cannot listen on \"%s\": %s", host, gai_strerror(r));
-    cleanup_fd int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-        r = errno;
-    freeaddrinfo(found);
-    if (r != 0)
-        return err_set_field(err, r, "port", "cannot listen on %s port %d: %s", host, port,
-                             r == EADDRINUSE ? "another program uses it" : strerror(r));
-    *ret_fd = steal_fd(&fd);
-    return 0;
-}
 
 static void configure(struct http *http, const struct http_options *options)
 {
@@ -593,24 +589,28 @@ static void configure(struct http *http, const struct http_options *options)
 
 int http_create(uv_loop_t *loop, const struct http_options *options, struct http **ret_http, struct err *err)
 {
-    int fd = -1;
-    int r = open_listener(options->host, options->port, &fd, err);
+    struct listener *listener;
+    int r = listener_create(loop,
+                            &(struct listener_options){.host = options->host,
+                                                       .port = options->port,
+                                                       .max_connections = options->max_connections,
+                                                       .max_held_bytes = options->max_held_bytes},
+                            &listener, err);
     if (r < 0)
         return r;
     struct http *http = xcalloc(1, sizeof *http);
+    http->listener = listener;
     http->routes = options->routes;
     http->route_count = options->route_count;
     http->begin = options->begin;
     http->admit = options->admit;
     http->master = options->master;
+    http->max_held_bytes = options->max_held_bytes;
     http->calls.prev = http->calls.next = &http->calls;
     configure(http, options);
     h2o_context_init(&http->ctx, loop, &http->conf);
     http->accept = (h2o_accept_ctx_t){.ctx = &http->ctx, .hosts = http->conf.hosts};
-    uv_tcp_init(loop, &http->listener);
-    http->listener.data = http;
-    if (uv_tcp_open(&http->listener, fd) < 0 || uv_listen((uv_stream_t *)&http->listener, BACKLOG, on_connection) < 0)
-        abort(); /* the socket is ours and listens already */
+    listener_start(listener, &http->accept);
     uv_timer_init(loop, &http->sweep);
     http->sweep.data = http;
     uv_timer_start(&http->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
@@ -620,16 +620,12 @@ int http_create(uv_loop_t *loop, const struct http_options *options, struct http
 
 int http_port(const struct http *http)
 {
-    struct sockaddr_storage name;
-    int len = sizeof name;
-    if (uv_tcp_getsockname(&http->listener, (struct sockaddr *)&name, &len) < 0)
-        return -1;
-    return h2o_socket_getport((struct sockaddr *)&name);
+    return listener_port(http->listener);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_listener_stopped(void *arg)
 {
-    check_drained(handle->data);
+    check_drained(arg);
 }
 
 void http_drain(struct http *http, void (*on_drained)(void *arg), void *arg)
@@ -637,5 +633,5 @@ void http_drain(struct http *http, void (*on_drained)(void *arg), void *arg)
     http->on_drained = on_drained;
     http->on_drained_arg = arg;
     h2o_context_request_shutdown(&http->ctx);
-    uv_close((uv_handle_t *)&http->listener, on_listener_closed);
+    listener_stop(http->listener, on_listener_stopped, http);
 }

@@ -39,6 +39,8 @@ struct http_options {
     const char *host;
     int port; /* 0: any free one */
     size_t max_body_bytes;
+    size_t max_connections;
+    size_t max_held_bytes;      /* of requests, and as much again of answers; beyond it, 503 */
     int64_t request_timeout_ms; /* of reading a request, and of an idle connection */
     const struct http_route *routes;
     size_t route_count;
@@ -75,6 +77,10 @@ struct sockaddr_storage http_peer(struct call *call);
 
 /* A header of the answer to come; both are copied. */
 void http_add_header(struct call *call, const char *name, const char *value);
+
+/* Sets memory aside for an answer of about len bytes, until it is sent. false: there is too little; the call has been
+ * answered so. */
+bool http_reserve(struct call *call, size_t len) MUST_USE;
 
 /* Sends the answer; the body is copied. Nothing of the request may be used afterwards. */
 void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len);

@@ -1,4 +1,5 @@
-/* One struct for each refused connection; it owns its descriptor and is freed when both handles are closed. */
+/* One struct for each refused connection; it owns its descriptor and is freed when both handles are closed. They are
+ * counted: whoever is refused must not use up the descriptors of those who are served. */
 #include "linger.h"
 #include "base.h"
 
@@ -6,8 +7,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-enum { ANSWER_MS = 100, LINGER_MS = 5000, CHUNK = 64 * 1024, READS_PER_TURN = 16 };
+enum { ANSWER_MS = 100, LINGER_MS = 5000, CHUNK = 64 * 1024, READS_PER_TURN = 16, LINGERING_MAX = 128 };
 static const size_t BYTES_MAX = 256u << 20;
+static int lingering;
 
 struct linger_op {
     uv_poll_t poll;
@@ -24,6 +26,7 @@ static void on_closed(uv_handle_t *handle)
         return;
     close(op->fd);
     free(op);
+    lingering--;
 }
 
 static void finish(struct linger_op *op)
@@ -67,9 +70,9 @@ static void on_answered(uv_timer_t *timer)
 
 void linger(uv_loop_t *loop, int socket_fd)
 {
-    int fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 0);
+    int fd = lingering < LINGERING_MAX ? fcntl(socket_fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd < 0)
-        return; /* short of descriptors: the client may see a reset */
+        return; /* the client may see a reset */
     struct linger_op *op = xcalloc(1, sizeof *op);
     op->fd = fd;
     if (uv_poll_init(loop, &op->poll, fd) < 0) {
@@ -77,6 +80,7 @@ void linger(uv_loop_t *loop, int socket_fd)
         free(op);
         return;
     }
+    lingering++;
     op->open_handles = 2;
     op->poll.data = op;
     op->timer.data = op;

@@ -135,6 +135,20 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* As many as asked for, as far as descriptors go; the others are Redis', the log's, and of refused connections that
+ * still send. */
+static size_t connection_limit(size_t wanted)
+{
+    struct rlimit limit;
+    enum { OTHERS = 256 };
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + OTHERS)
+        return wanted;
+    size_t most = limit.rlim_cur / 2 > OTHERS ? limit.rlim_cur - OTHERS : limit.rlim_cur / 2;
+    log_event(LOG_WARN, "fewer connections than max-connections", LOG_INT("connections", (int64_t)most),
+              LOG_TEXT("reason", "the limit of open descriptors"));
+    return most;
+}
+
 static void on_store_state(void *arg, bool ready)
 {
     struct server *server = arg;
@@ -201,6 +215,8 @@ static int start(struct server *server, struct err *err)
                         .host = master->config.host,
                         .port = (int)master->config.port,
                         .max_body_bytes = (size_t)master->config.max_body_kb * 1024,
+                        .max_connections = connection_limit((size_t)master->config.max_connections),
+                        .max_held_bytes = (size_t)master->config.max_held_mb << 20,
                         .request_timeout_ms = master->config.request_timeout_s * 1000,
                         .routes = routes,
                         .route_count = ARRAY_LEN(routes),
@@ -239,7 +255,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     log_init(level_of(server.master.config.log_level), "sentinel-master", NULL);
-    server.loop = uv_default_loop();
+    server.loop = server.master.loop = uv_default_loop();
     if (start(&server, &err) < 0)
         return fail(&err);
     log_event(LOG_INFO, "listening", LOG_TEXT("host", server.master.config.host),

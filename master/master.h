@@ -7,12 +7,15 @@
 #include "lang.h"
 #include "store.h"
 
+#include <uv.h>
+
 struct guard;
 struct ratelimit;
 struct streams;
 struct waiters;
 
 struct master {
+    uv_loop_t *loop;
     struct config config;
     struct lang_table langs;
     const char **language_names; /* as many as langs.count, borrowed from it */

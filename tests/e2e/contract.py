@@ -135,7 +135,7 @@ def check_response(response, streamed=False):
 
 
 NOT_HTTP = 400, "text/plain", b"Bad Request"  # h2o's own, where the first lines are already no HTTP
-REQUEST_LINE = re.compile(rb"([A-Z]+) (/[^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
+REQUEST_LINE = re.compile(rb"([A-Z]{3,7}) (/[^ ?\r\n]*)(?:\?[^ \r\n]*)? HTTP/1\.[01]\r?\n")
 
 
 def check_raw(sent, response):
