@@ -2,10 +2,10 @@
  *
  *   bench-box LANGUAGES_DIR LANGUAGE SOURCE STREAMS ROUNDS RUNS [-- PEER…]
  *
- * Bare is vfork, exec and wait by STREAMS processes of their own; a box is driven by the executor's own client, STREAMS
- * boxes on one loop. PEER is the argv of another sandbox, before which the program's own argv is put: it runs as bare
- * does. A round is RUNS runs of each in each stream. Prints a line of JSON a round: microseconds of wall time that its
- * runs took, {"bareUs", "boxUs", "peerUs"}.
+ * Bare is posix_spawn (a vfork and an exec) and wait by STREAMS processes of their own; a box is driven by the
+ * executor's own client, STREAMS boxes on one loop. PEER is the argv of another sandbox, before which the program's own
+ * argv is put: it runs as bare does. A round is RUNS runs of each in each stream. Prints a line of JSON a round:
+ * microseconds of wall time that its runs took, {"bareUs", "boxUs", "peerUs"}.
  *
  * The program reads nothing, and what it prints is thrown away; a run that does not exit with 0 ends the bench. */
 #include "box_client.h"
@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +48,7 @@ struct bench {
     struct stream stream[STREAMS_MOST];
     int64_t busy;
     int null_fd;
+    posix_spawn_file_actions_t streams_of_bare;
 };
 
 static _Noreturn void fail(const char *what, const char *why)
@@ -178,14 +180,11 @@ static void start_boxes(struct bench *b, const struct config *config)
 
 static void run_bare(const struct bench *b, char **argv)
 {
-    int status = 0;
-    pid_t pid = vfork();
-    if (pid == 0) {
-        if (dup2(b->null_fd, 0) == 0 && dup2(b->null_fd, 1) == 1)
-            execve(argv[0], argv, b->env);
-        _exit(127);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+    pid_t pid;
+    int status = 0, r = posix_spawn(&pid, argv[0], &b->streams_of_bare, NULL, argv, b->env);
+    if (r != 0)
+        fail(argv[0], strerror(r));
+    if (waitpid(pid, &status, 0) < 0)
         fail(argv[0], strerror(errno));
     if (status != 0)
         fail(argv[0], "did not exit with 0");
@@ -280,6 +279,10 @@ static void prepare(struct bench *b, char **args)
         fail(args[1], err.msg);
     b->lang = &b->langs.langs[0];
     b->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (posix_spawn_file_actions_init(&b->streams_of_bare) != 0 ||
+        posix_spawn_file_actions_adddup2(&b->streams_of_bare, b->null_fd, 0) != 0 ||
+        posix_spawn_file_actions_adddup2(&b->streams_of_bare, b->null_fd, 1) != 0)
+        fail("posix_spawn", "has no file actions");
     b->submission = (struct submission){.files = xcalloc(1, sizeof *b->submission.files), .file_count = 1};
     b->submission.files[0] = (struct source_file){.name = xstrdup(b->lang->source_file), .content = read_file(args[3])};
     b->limits = b->lang->run.limits;
@@ -317,6 +320,7 @@ static void finish(struct bench *b)
     bundle_finish(&b->program);
     submission_finish(&b->submission);
     lang_table_finish(&b->langs);
+    posix_spawn_file_actions_destroy(&b->streams_of_bare);
     close(b->null_fd);
 }
 

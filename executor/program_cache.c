@@ -73,6 +73,7 @@ static void entry_free(struct entry *entry)
 static void forget_last(struct program_cache *cache)
 {
     struct entry **at = &cache->first;
+    assert(*at); /* or nothing could be too much */
     while ((*at)->next)
         at = &(*at)->next;
     cache->bytes -= (*at)->bytes;

@@ -2,16 +2,17 @@
 #include "job_json.h"
 #include "log.h"
 
-static void show_read(const struct lang_table *langs, struct reply_job *reply,
+static void show_read(const struct lang_table *langs, const struct reply_job *reply,
                       void (*show)(void *arg, const struct reply_job *reply), void *arg)
 {
-    const struct lang *lang = reply->submission ? lang_find(langs, reply->submission->language) : NULL;
+    struct reply_job shown = *reply;
     struct limits limits;
+    const struct lang *lang = shown.submission ? lang_find(langs, shown.submission->language) : NULL;
     if (lang) {
-        limits = lang_resolve_limits(lang, &reply->submission->limits);
-        reply->limits = &limits;
+        limits = lang_resolve_limits(lang, &shown.submission->limits);
+        shown.limits = &limits;
     }
-    show(arg, reply);
+    show(arg, &shown);
 }
 
 int job_view(const struct lang_table *langs, const char *id, const struct store_job *job,

@@ -42,7 +42,7 @@ static void test_bytes(void)
 /* A page in a pipe is one that F_SEAL_WRITE finds busy. */
 static void test_busy_page(void)
 {
-    int fd = memfd_create("busy", MFD_CLOEXEC | MFD_ALLOW_SEALING), ends[2];
+    int fd = memfd_create("busy", MFD_CLOEXEC | MFD_ALLOW_SEALING), ends[2] = {-1, -1};
     loff_t at = 0;
     ok(fd >= 0 && pipe(ends) == 0 && write(fd, "abc", 3) == 3 && lseek(fd, 0, SEEK_SET) == 0 &&
            splice(fd, &at, ends[1], NULL, 3, 0) == 3,

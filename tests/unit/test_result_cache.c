@@ -59,7 +59,7 @@ static void test_what_is_kept(void)
     ok(!may(VERDICT_WRONG_ANSWER, VERDICT_CPU_TIME_EXCEEDED), "nor a limit of time, whichever test met it");
     ok(!may(VERDICT_WALL_TIME_EXCEEDED, VERDICT_WALL_TIME_EXCEEDED), "nor of wall time");
     ok(!result_may_answer_again(&late, 1000), "nor a job that was cut short");
-    ok(result_may_answer_again(&good, 64 * 1024) && !result_may_answer_again(&good, 64 * 1024 + 1), "nor a large one");
+    ok(result_may_answer_again(&good, 65536) && !result_may_answer_again(&good, 65537), "nor a large one");
 }
 
 int main(void)
