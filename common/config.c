@@ -132,6 +132,8 @@ static const struct setting table[] = {
      .help = "take so many jobs, finish them and end; 0: go on"},
     {"idle-exit-s", NULL, PROGRAM_EXECUTOR, INT(idle_exit_s), "0", RANGE(0, 86400),
      .help = "end when there was no job for this long; 0: wait for ever"},
+    {"scratch-dir", NULL, PROGRAM_EXECUTOR, TEXT(scratch_dir), "/tmp",
+     .help = "folder in which tier B makes each run's directory; best a tmpfs of its own"},
     {"scratch-mb", NULL, PROGRAM_EXECUTOR, INT(scratch_mb), "100", RANGE(1, 16384),
      .help = "work directory of a run, charged to its memory"},
     {"job-output-kb", NULL, PROGRAM_EXECUTOR, INT(job_output_kb), "4096", RANGE(1, 65536),

@@ -64,6 +64,7 @@ struct config {
     int64_t drain_s;     /* on SIGTERM: finish for this long, then give back */
     int64_t max_jobs;    /* end after so many; 0: never */
     int64_t idle_exit_s; /* end when there was no job for this long; 0: never */
+    char *scratch_dir;   /* tier B's */
     int64_t scratch_mb;
     int64_t job_output_kb; /* kept output of a whole job */
     int64_t program_cache_mb;

@@ -93,6 +93,8 @@ int box_command_make(const struct config *config, const struct lang_table *langs
     add_number(&argv, "--max-cpus-milli", config->max_cpus_milli);
     add(&argv, xstrdup("--cgroup"));
     add(&argv, xstrdup(config->cgroup));
+    add(&argv, xstrdup("--scratch"));
+    add(&argv, xstrdup(config->scratch_dir));
     if (langs->count) {
         add(&argv, xstrdup("--languages"));
         add(&argv, xstrdup(langs->langs[0].dir));

@@ -13,7 +13,10 @@ static double peak_mb(const struct box_reply *r)
 
 static void explain_memory(const struct box_reply *r, int64_t limit_mb, char *reason)
 {
-    if (r->oom_kills)
+    if (*r->message)
+        snprintf(reason, VERDICT_REASON_SIZE, "%.100s; the run had %.1f MB of %" PRId64 " MB", r->message, peak_mb(r),
+                 limit_mb);
+    else if (r->oom_kills)
         snprintf(reason, VERDICT_REASON_SIZE,
                  "the memory cgroup killed %" PRIu64 " process%s; peak %.1f MB of %" PRId64 " MB", r->oom_kills,
                  r->oom_kills == 1 ? "" : "es", peak_mb(r), limit_mb);
@@ -94,6 +97,12 @@ enum verdict verdict_of_reply(const struct box_reply *reply, const struct lang_s
     case BOX_CAUSE_OUTPUT:
         explain_output(reply, limits, reason);
         return VERDICT_OUTPUT_EXCEEDED;
+    case BOX_CAUSE_SCRATCH:
+        snprintf(reason, VERDICT_REASON_SIZE, "its files took more than the work directory may hold, or were too many");
+        return VERDICT_OUTPUT_EXCEEDED;
+    case BOX_CAUSE_PROCESSES:
+        snprintf(reason, VERDICT_REASON_SIZE, "had more than %" PRId64 " processes and threads", limits->processes);
+        return VERDICT_RUNTIME_ERROR;
     case BOX_CAUSE_CANCEL:
         break;
     }

@@ -4,9 +4,11 @@
 
 #include "box_protocol.h"
 
+#include <limits.h>
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define MUST_USE __attribute__((warn_unused_result))
@@ -18,6 +20,7 @@ enum {
     LAUNCHER_ID = 0,   /* in the box's user namespace, when two ids can be mapped */
     PROGRAM_ID = 1000, /* in the box's user namespace */
     NOTE_FDS_MAX = 8,
+    KEEPER_WHY = 256,
 };
 
 /* Fixed once the options are read. */
@@ -29,10 +32,10 @@ struct config {
     size_t grant_count;
     const char *languages; /* the folder that programs see as BOX_LANGUAGES, our working directory; NULL: none */
     const char *cgroup;    /* "auto", "off" or a path in the hierarchy */
-    uint32_t tier;         /* the least that will do, BOX_TIER_NONE: the best there is */
-    bool no_cgroup;        /* tier A- was asked for by name */
+    const char *scratch;   /* the folder in which tier B makes directories */
+    uint32_t tier;         /* that was asked for by name, BOX_TIER_NONE: the best there is */
     bool probe;
-    bool two_ids; /* keeper may map ids at will; else the launcher and the program share one */
+    bool two_ids; /* the keeper is root; else the launcher and the program share its id */
 };
 
 /* A request taken apart; the pointers lead into the message's bytes. */
@@ -72,32 +75,39 @@ struct note {
 
 /* The filters, built once: by profile, and the one of a run that may create no process. */
 enum filter_kind { FILTER_RUN, FILTER_RUN_ALONE, FILTER_COMPILE, FILTER_COUNT };
-void filter_build_all(struct sock_fprog ret_filters[FILTER_COUNT]); /* dies with the name of what fails */
-
-/* A ruleset of rights that no program needs; -1: the kernel's version, *ret_abi, has none of them (0: no Landlock). */
-int landlock_prepare(uint32_t *ret_abi);
+/* Dies with the name of what fails. */
+void filter_build_all(uint32_t tier, struct sock_fprog ret_filters[FILTER_COUNT]);
 
 /* What the launcher and, by inheritance, a run's init and the program need. */
 struct confinement {
     const struct config *config;
+    uint32_t tier;
     struct sock_fprog filters[FILTER_COUNT];
-    int landlock_fd;
-    bool memory_by_rlimit; /* no memory cgroup */
+    int fence_fd;   /* Landlock's ruleset of tier A, and of the outer domains of tier B; -1: none */
+    int scratch_fd; /* tier B: the box's directory, where `scratch` says; else -1 */
+    char scratch[PATH_MAX];
+    rlim_t uid_processes; /* RLIMIT_NPROC less a run's own: what else counts */
 };
 
 /* Never returns: the launcher's life from just after its clone. `socket` leads to the keeper. */
 _Noreturn void launcher_main(const struct confinement *c, int socket);
 
 /* Never returns: the life of a run's init, pid 1 of its own namespace. */
-_Noreturn void init_main(const struct confinement *c, const struct request *r, const int fds[RUN_FDS]);
+_Noreturn void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t launcher);
+
+/* Tier B: kills and reaps every process of our Landlock domain but ourselves; we are their reaper. */
+void domain_end(void);
 
 /* The root file system, made once by the launcher, and what is fresh in it for each run. 0 or -errno, and `step`
  * names what failed. */
 int root_setup(const struct config *config, char step[128]) MUST_USE;
-int root_setup_run(const struct request *r, int bundle_fd, int *ret_work_fd, char step[128]) MUST_USE;
+int root_setup_run(const struct request *r, int *ret_work_fd, char step[128]) MUST_USE;
+/* Writes the request's files into the work directory. */
+int root_write_files(const struct request *r, int work_fd, int bundle_fd, char step[128]) MUST_USE;
 
 /* Copies what the request collects out of the work directory, when everything in the run is dead. Entries and names
  * go behind `reply` (room for BOX_MESSAGE_MAX bytes). Returns the message's length; *ret_fd is the contents, or -1. */
+int collect_try(void); /* 0, or -errno when the kernel lacks what that needs */
 size_t collect_files(const struct request *r, int work_fd, struct box_reply *reply, int *ret_fd);
 
 /* Sums over a process and all its descendants, from /proc. */
@@ -105,18 +115,25 @@ struct tree_usage {
     uint64_t cpu_us;
     uint64_t memory_bytes;
     uint64_t runqueue_us;
+    uint32_t tasks; /* processes and threads; a walk is no snapshot, and may count one twice */
 };
 void tree_reset(void); /* forgets the run before */
-void tree_sample(pid_t root, struct tree_usage *ret_usage);
+/* Looks at no more than about `most_tasks`. */
+void tree_sample(pid_t root, uint32_t most_tasks, struct tree_usage *ret_usage);
 uint64_t tree_runqueue_us(pid_t root);
 
-/* Serves the executor until end of file or SIGTERM; returns the exit status. */
 struct keeper;
-struct keeper *keeper_create(const struct config *config, struct confinement *c);
-void keeper_setup_launcher(struct keeper *k); /* dies when there can be none */
-void keeper_setup_hello(struct keeper *k, struct box_hello *ret_hello);
+struct keeper *keeper_create(const struct config *config);
+/* Sets up a tier and has it run a program that is not there, so that every step but the exec has been done. 0, or
+ * -1 and `why`; then nothing of it is left. */
+int keeper_try_tier(struct keeper *k, uint32_t tier, char why[KEEPER_WHY]) MUST_USE;
+void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello);
+/* Serves the executor until end of file or SIGTERM; returns the exit status. */
 int keeper_serve(struct keeper *k, const struct box_hello *hello);
 void keeper_destroy(struct keeper *k);
+
+/* A child by clone(2), with a pidfd; born into a group of cgroup version 2 when cgroup_fd is one. As fork(). */
+pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd);
 
 /* Tries each namespace in a child of its own and fills the hello's entries. */
 void probe_namespaces(struct box_hello *hello);
@@ -132,6 +149,7 @@ int write_at(int dir_fd, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 
 int read_at(int dir_fd, const char *name, char *buf, size_t size) MUST_USE;
 /* The number behind `key` and a blank or tab, or the first one when `key` is NULL; 0 when it is not there. */
 uint64_t read_number_at(int dir_fd, const char *name, const char *key);
+uint64_t number_behind(const char *text, const char *key);
 
 /* The number that is the index-th word of a line, from 0; 0 when there is none. */
 uint64_t word_number(const char *text, int index);

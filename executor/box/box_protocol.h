@@ -17,7 +17,7 @@
  * The executor starts it as (one value an option, each given; --grant once for each path):
  *   sentinel-box --slot N --max-cpu-ms N --max-wall-ms N --max-memory-mb N --max-processes N --max-output-kb N
  *                --max-file-kb N --max-scratch-mb N --max-cpus-milli N --cgroup auto|off|PATH --grant PATH…
- *                [--languages PATH]
+ *                [--languages PATH] [--scratch PATH] [--tier best|A|A-|B]
  *
  * The output area has 2 × output_max bytes: what was kept of stdout from 0, of stderr from output_max. It is valid from
  * the reply until the next request. */
@@ -88,7 +88,7 @@ struct box_limits {
     uint64_t memory_bytes;
     uint64_t output_bytes;  /* kept of each stream; a stream past it ends the run */
     uint64_t file_bytes;    /* RLIMIT_FSIZE */
-    uint64_t scratch_bytes; /* size of the work tmpfs; /tmp has the same */
+    uint64_t scratch_bytes; /* size of the work tmpfs, /tmp has the same; in tier B of all together */
     uint64_t stack_bytes;   /* RLIMIT_STACK */
     uint32_t processes;     /* processes and threads; 1: may not create any */
     uint32_t cpus_milli;
@@ -96,7 +96,7 @@ struct box_limits {
 
 struct box_file {
     uint64_t size;
-    uint32_t executable; /* 0: mode 0444, 1: 0555 */
+    uint32_t executable; /* 0: mode 0444, 1: 0555; of a collected file: it has such a mode, or is an ELF file */
     uint32_t reserved;
 };
 
@@ -135,9 +135,11 @@ enum box_cause {
     BOX_CAUSE_SELF = 0, /* it exited, or died of a signal that was not ours */
     BOX_CAUSE_CPU,
     BOX_CAUSE_WALL,
-    BOX_CAUSE_MEMORY, /* the memory cgroup killed something, or the poll did */
+    BOX_CAUSE_MEMORY, /* the memory cgroup killed something, or the poll did; of the container's: `message` says so */
     BOX_CAUSE_OUTPUT,
-    BOX_CAUSE_CANCEL, /* with BOX_OK and figures of zero when the program had not begun yet */
+    BOX_CAUSE_CANCEL,    /* with BOX_OK and figures of zero when the program had not begun yet */
+    BOX_CAUSE_SCRATCH,   /* tier B: its files became more than scratch_bytes, or too many */
+    BOX_CAUSE_PROCESSES, /* tier B: it was seen to have more than `processes` */
 };
 
 struct box_reply {

@@ -80,6 +80,43 @@ static bool find_parent(const struct config *config, const char *controller, cha
     return mounted_group(controller, config->cgroup[0] == '/' ? config->cgroup : group, out, size);
 }
 
+/* Kept free of a container's memory: a sixteenth, for what a program can take between two looks. */
+#define CONTAINER_RESERVE(limit) ((limit) / 16)
+
+void container_open(const struct config *config, struct container *ret_container)
+{
+    char path[640];
+    struct config own = *config;
+    own.cgroup = "auto";
+    *ret_container = (struct container){.dir_fd = -1};
+    bool version_1 = find_parent(&own, "memory", path, sizeof path);
+    if (!version_1 && !find_parent(&own, NULL, path, sizeof path))
+        return;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t limit = fd < 0 ? 0 : read_number_at(fd, version_1 ? "memory.limit_in_bytes" : "memory.max", NULL);
+    if (limit > 0 && limit < (uint64_t)INT64_MAX / 2) /* version 2 says "max", version 1 a number near 2^63 */
+        *ret_container = (struct container){fd, version_1, limit};
+    else
+        close_fds(&fd, 1);
+}
+
+bool container_is_full(const struct container *c, uint64_t *ret_used, uint64_t *ret_limit)
+{
+    if (c->dir_fd < 0)
+        return false;
+    uint64_t used = read_number_at(c->dir_fd, c->version_1 ? "memory.usage_in_bytes" : "memory.current", NULL);
+    if (used + CONTAINER_RESERVE(c->limit) <= c->limit)
+        return false;
+    const char *kinds[2][2] = {{"active_file", "inactive_file"}, {"total_active_file", "total_inactive_file"}};
+    for (int i = 0; i < 2; i++) {
+        uint64_t cache = read_number_at(c->dir_fd, "memory.stat", kinds[c->version_1][i]);
+        used -= cache < used ? cache : used;
+    }
+    *ret_used = used;
+    *ret_limit = c->limit;
+    return used + CONTAINER_RESERVE(c->limit) > c->limit;
+}
+
 uint32_t cgroup_period_us(uint32_t cpus_milli)
 {
     return cpus_milli < 50 ? 100000 : 20000;
@@ -131,10 +168,10 @@ static void sweep(const char *parent)
         closedir(dir);
 }
 
-struct cgroup *cgroup_open(const struct config *config, char why[96])
+struct cgroup *cgroup_open(const struct config *config, char why[160])
 {
-    if (strcmp(config->cgroup, "off") == 0 || config->no_cgroup) {
-        snprintf(why, 96, "switched off");
+    if (strcmp(config->cgroup, "off") == 0) {
+        snprintf(why, 160, "switched off");
         return NULL;
     }
     struct cgroup *cg = calloc(1, sizeof *cg);
@@ -155,7 +192,7 @@ struct cgroup *cgroup_open(const struct config *config, char why[96])
         cg->driver = &cgroup_v2;
         found = 1;
     } else {
-        snprintf(why, 96, "no cgroup file system with memory, pids and cpu");
+        snprintf(why, 160, "no cgroup file system with memory, pids and cpu");
         free(cg);
         return NULL;
     }

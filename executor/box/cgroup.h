@@ -16,7 +16,7 @@ struct cgroup_use {
 struct cgroup_driver {
     int version;
     /* Makes the slot's groups beneath `parent` paths. 0 or -errno, and `why`. */
-    int (*create)(struct cgroup *cg, char why[96]);
+    int (*create)(struct cgroup *cg, char why[160]);
     int (*join)(struct cgroup *cg, pid_t launcher);                 /* before its namespaces stand */
     int (*settle)(struct cgroup *cg, pid_t launcher, uid_t its_id); /* after */
     /* Sets the limits. *ret_run_fd is a directory to clone the run into, or -1. */
@@ -50,8 +50,18 @@ struct cgroup {
 
 /* NULL, and `why` says why not: none mounted, not writable, a controller missing, or switched off. Sweeps the groups of
  * boxes that are dead. */
-struct cgroup *cgroup_open(const struct config *config, char why[96]);
+struct cgroup *cgroup_open(const struct config *config, char why[160]);
 void cgroup_close(struct cgroup *cg);
+
+/* The group that a tier without groups is in: in a pod the container. */
+struct container {
+    int dir_fd;     /* -1: its memory has no limit that we can see */
+    bool version_1; /* else 2 */
+    uint64_t limit;
+};
+void container_open(const struct config *config, struct container *ret_container);
+/* True when so little is left that the next moment may end the container; page cache can go, so it does not count. */
+bool container_is_full(const struct container *c, uint64_t *ret_used, uint64_t *ret_limit);
 
 /* Removes a group and the groups in it; waits a little for the dead in it to go. */
 void cgroup_remove(const char *path);

@@ -10,13 +10,13 @@
 #define MEMORY_STEP (256u << 10)
 #define LAUNCHER_GROWTH (512u << 10)
 
-static int v1_create(struct cgroup *cg, char why[96])
+static int v1_create(struct cgroup *cg, char why[160])
 {
     for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
         cg->dir_fd[i] = cgroup_make(cg->parent[i], cg->name);
         if (cg->dir_fd[i] >= 0)
             continue;
-        snprintf(why, 96, "%.60s: %s", cg->parent[i], strerror(-cg->dir_fd[i]));
+        snprintf(why, 160, "%.60s: %s", cg->parent[i], strerror(-cg->dir_fd[i]));
         return cg->dir_fd[i];
     }
     if (write_at(cg->dir_fd[CGROUP_MEMORY], "memory.swappiness", "0") < 0)

@@ -57,7 +57,7 @@ static int enable_controllers(int parent_fd, const char *parent)
     return error < 0 ? error : write_at(parent_fd, "cgroup.subtree_control", CONTROLLERS);
 }
 
-static int v2_create(struct cgroup *cg, char why[96])
+static int v2_create(struct cgroup *cg, char why[160])
 {
     char *parent = cg->parent[0];
     /* An earlier box, or our executor's other slot, has moved us already. */
@@ -74,7 +74,7 @@ static int v2_create(struct cgroup *cg, char why[96])
     if (error == 0 && faccessat(cg->dir_fd[0], "memory.max", F_OK, 0) < 0)
         error = -errno;
     if (error < 0)
-        snprintf(why, 96, "%.60s: %s", parent, strerror(-error));
+        snprintf(why, 160, "%.60s: %s", parent, strerror(-error));
     return error;
 }
 

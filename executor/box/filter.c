@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,7 +70,7 @@ static void export(scmp_filter_ctx filter, struct sock_fprog *ret_program)
     *ret_program = (struct sock_fprog){(unsigned short)((size_t)size / sizeof *code), code};
 }
 
-static void build(enum filter_kind kind, struct sock_fprog *ret_program)
+static void build(enum filter_kind kind, bool host_is_seen, struct sock_fprog *ret_program)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (filter == NULL)
@@ -84,6 +85,18 @@ static void build(enum filter_kind kind, struct sock_fprog *ret_program)
     for (size_t i = 0; i < ARRAY_LEN(argument_rules); i++)
         add_argument_rule(filter, &argument_rules[i]);
 
+    /* Oneself, and not by PRIO_USER: in tier B that is everybody. */
+    must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, resolve("setpriority"), 2, SCMP_A0_32(SCMP_CMP_EQ, PRIO_PROCESS),
+                          SCMP_A1_32(SCMP_CMP_EQ, 0)),
+         "setpriority");
+    add_names(filter, host_is_seen ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, allowed_unless_seen,
+              ARRAY_LEN(allowed_unless_seen));
+    /* Without a path it is about a descriptor. */
+    must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, resolve("utimensat"), 1, SCMP_A1(SCMP_CMP_EQ, 0)), "utimensat");
+    must(seccomp_rule_add(filter, host_is_seen ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, resolve("utimensat"), 1,
+                          SCMP_A1(SCMP_CMP_NE, 0)),
+         "utimensat");
+
     bool alone = kind == FILTER_RUN_ALONE;
     add_argument_rule(filter, alone ? &clone_rule_alone : &clone_rule);
     add_names(filter, alone ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, allowed_unless_alone,
@@ -95,8 +108,10 @@ static void build(enum filter_kind kind, struct sock_fprog *ret_program)
     seccomp_release(filter);
 }
 
-void filter_build_all(struct sock_fprog ret_filters[FILTER_COUNT])
+void filter_build_all(uint32_t tier, struct sock_fprog ret_filters[FILTER_COUNT])
 {
-    for (int kind = 0; kind < FILTER_COUNT; kind++)
-        build((enum filter_kind)kind, &ret_filters[kind]);
+    for (int kind = 0; kind < FILTER_COUNT; kind++) {
+        free(ret_filters[kind].filter);
+        build((enum filter_kind)kind, tier == BOX_TIER_B, &ret_filters[kind]);
+    }
 }

@@ -1,10 +1,15 @@
 /* A run's init: pid 1 of the run's own PID namespace, in its own mount namespace, with the launcher's ids. It makes
  * what is fresh for the run, starts the program, waits for it, and ends; the kernel then kills what the program left.
  *
+ * In tier B there is no namespace. The init is in a Landlock domain of its own, from which signals reach only what is
+ * in it: itself, and the program's domain. So kill(-1) by the init is what the end of pid 1 is in the other tiers; it
+ * does that when the program has ended, when the keeper asks for it, and when the launcher dies, all by SIGTERM, and is
+ * the last to end. The program can neither signal nor trace it, nor be adopted by another.
+ *
  * The program's first steps run in the init's memory (CLONE_VM | CLONE_VFORK): the init stands still until the exec, so
  * they share errno and this file's statics without a race, and the failed step is simply left in `start`. The init
  * keeps its capabilities and is not dumpable, so the program can neither trace it nor write to its memory. */
-#include "box.h"
+#include "view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SYS_landlock_restrict_self
-#define SYS_landlock_restrict_self 446
-#endif
-
 enum { OPEN_FILES = 1024, PENDING_SIGNALS = 4096, LOCKED_BYTES = 64 << 10 };
 
 static const char STEP_EXEC[] = "exec ";
@@ -34,9 +35,13 @@ static struct {
     const struct confinement *c;
     const struct request *request;
     const int *fds;
+    int work_fd;
+    int rules_fd;              /* of Landlock, for the program; -1: none */
     const char *volatile step; /* that runs now, or failed */
     volatile int error;        /* errno of the failed step, 0 when none failed */
-} start;
+} start = {.work_fd = -1, .rules_fd = -1};
+
+static volatile sig_atomic_t in_domain, asked_to_end; /* tier B */
 
 /* Limits are only ever lowered: we may have no right to raise them. */
 static int lower_limit(__rlimit_resource_t resource, rlim_t value)
@@ -54,8 +59,6 @@ static int setup_rlimits(void)
 {
     const struct box_limits *l = &start.request->head.limits;
     const struct confinement *c = start.c;
-    /* Counted in the box's user namespace; with one id the launcher and the init count as well. */
-    rlim_t processes = l->processes + (c->config->two_ids ? 0 : 2);
     /* Reserved thread stacks count as data, used or not; what is used is polled. */
     rlim_t data = l->memory_bytes + l->processes * l->stack_bytes;
     const struct {
@@ -64,12 +67,12 @@ static int setup_rlimits(void)
     } limits[] = {
         {RLIMIT_CORE, 1},                      /* 0 would not stop a core_pattern that is a pipe */
         {RLIMIT_CPU, l->cpu_us / 1000000 + 2}, /* should the keeper be stopped itself */
-        {RLIMIT_DATA, c->memory_by_rlimit ? data : RLIM_INFINITY},
+        {RLIMIT_DATA, c->tier == BOX_TIER_A ? RLIM_INFINITY : data},
         {RLIMIT_FSIZE, l->file_bytes},
         {RLIMIT_MEMLOCK, LOCKED_BYTES},
         {RLIMIT_MSGQUEUE, 0},
         {RLIMIT_NOFILE, OPEN_FILES},
-        {RLIMIT_NPROC, processes},
+        {RLIMIT_NPROC, c->uid_processes + l->processes},
         {RLIMIT_SIGPENDING, PENDING_SIGNALS},
         {RLIMIT_STACK, l->stack_bytes},
     };
@@ -85,14 +88,15 @@ static int setup_streams(void)
     if (dup2(start.fds[RUN_STDIN], 0) < 0 || dup2(start.fds[RUN_STDOUT], 1) < 0 || dup2(start.fds[RUN_STDERR], 2) < 0)
         return -1;
     umask(022);
-    return setsid() < 0 ? -1 : chdir("/work");
+    return setsid() < 0 ? -1 : fchdir(start.work_fd);
 }
 
 /* Raw calls: libc's versions would look for other threads to change in the memory that we borrow. */
 static int setup_ids(void)
 {
-    if (start.c->config->two_ids && (syscall(SYS_setresgid, PROGRAM_ID, PROGRAM_ID, PROGRAM_ID) < 0 ||
-                                     syscall(SYS_setresuid, PROGRAM_ID, PROGRAM_ID, PROGRAM_ID) < 0))
+    if (start.c->tier != BOX_TIER_B && start.c->config->two_ids &&
+        (syscall(SYS_setresgid, PROGRAM_ID, PROGRAM_ID, PROGRAM_ID) < 0 ||
+         syscall(SYS_setresuid, PROGRAM_ID, PROGRAM_ID, PROGRAM_ID) < 0))
         return -1;
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {0};
@@ -101,9 +105,11 @@ static int setup_ids(void)
 
 static int setup_landlock(void)
 {
-    if (start.c->landlock_fd < 0)
+    if (start.rules_fd < 0)
         return 0; /* extra in this tier; its absence is in the hello */
-    return (int)syscall(SYS_landlock_restrict_self, start.c->landlock_fd, 0);
+    if (start.c->tier == BOX_TIER_B && view_add_self(start.rules_fd) < 0)
+        return -1;
+    return landlock_restrict(start.rules_fd);
 }
 
 static int setup_no_descriptors(void)
@@ -168,33 +174,105 @@ static int setup_oom_score(void)
     return error;
 }
 
+void domain_end(void)
+{
+    for (;;) {
+        pid_t ended = waitpid(-1, NULL, __WALL | WNOHANG);
+        if (ended < 0 && errno == ECHILD)
+            return;
+        if (ended == 0) { /* nobody that is signalled here can fork any more */
+            kill(-1, SIGKILL);
+            waitpid(-1, NULL, __WALL);
+        }
+    }
+}
+
+static void on_end_asked(int unused)
+{
+    int error = errno;
+    (void)unused;
+    asked_to_end = 1;
+    if (!in_domain)
+        _exit(1); /* there is nothing yet, and kill(-1) would reach everybody */
+    kill(-1, SIGKILL);
+    errno = error;
+}
+
+/* Tier B's stand-in for a PID namespace: what we start can signal, trace and outlive nobody. Tried, not believed. */
+static int setup_domain(const struct confinement *c, pid_t launcher)
+{
+    struct sigaction action = {.sa_handler = on_end_asked};
+    if (sigaction(SIGTERM, &action, NULL) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 ||
+        prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || landlock_restrict(c->fence_fd) < 0)
+        return -errno;
+    if (getppid() != launcher)
+        _exit(1); /* it died before it could be our death signal */
+    if (kill(launcher, 0) == 0 || errno != EPERM)
+        return -ENOTSUP;
+    in_domain = 1;
+    return 0;
+}
+
+/* Fresh directories, and which files may be opened. */
+static int setup_view(const struct confinement *c, struct request *r)
+{
+    int run_fds[2];
+    static const char *const names[] = {"work", "tmp"};
+    for (int i = 0; i < 2; i++) {
+        if (mkdirat(c->scratch_fd, names[i], 0700) < 0)
+            return -errno;
+        run_fds[i] = openat(c->scratch_fd, names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (run_fds[i] < 0)
+            return -errno;
+    }
+    start.work_fd = run_fds[0];
+    view_move_words(r, c->scratch);
+    return view_ruleset(run_fds, &start.rules_fd);
+}
+
+static void setup_run(const struct confinement *c, struct request *r, int bundle_fd, int report_fd, pid_t launcher)
+{
+    char step[128] = "oom_score_adj";
+    int error = setup_oom_score();
+    start.rules_fd = c->fence_fd;
+    if (error == 0 && c->tier == BOX_TIER_B) {
+        snprintf(step, sizeof step, "Landlock's outer domain");
+        error = setup_domain(c, launcher);
+        if (error == 0) {
+            snprintf(step, sizeof step, "scratch directories");
+            error = setup_view(c, r);
+        }
+    } else if (error == 0) {
+        error = root_setup_run(r, &start.work_fd, step);
+    }
+    if (error == 0)
+        error = root_write_files(r, start.work_fd, bundle_fd, step);
+    if (error < 0)
+        run_failed(report_fd, step, "", -error);
+}
+
 /* Reaps orphans until the program itself has ended. */
-static void wait_for(pid_t program, struct note *note)
+static void wait_for(const struct confinement *c, pid_t program, struct note *note)
 {
     pid_t ended;
     do
         ended = wait4(-1, &note->status, 0, NULL);
     while (ended != program && (ended >= 0 || errno == EINTR));
+    note->at_us = now_us();
+    if (c->tier == BOX_TIER_B)
+        domain_end();
     struct rusage usage;
     getrusage(RUSAGE_CHILDREN, &usage);
     note->cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000u +
                    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     note->memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    note->at_us = now_us();
 }
 
-void init_main(const struct confinement *c, const struct request *r, const int fds[RUN_FDS])
+void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t launcher)
 {
     static alignas(16) char stack[64 << 10];
-    char step[128];
-    int report_fd = fds[RUN_REPORT], work_fd = -1;
-    int error = setup_oom_score();
-    if (error < 0)
-        run_failed(report_fd, "oom_score_adj", "", -error);
-    error = root_setup_run(r, fds[RUN_BUNDLE], &work_fd, step);
-    if (error < 0)
-        run_failed(report_fd, step, "", -error);
-
+    int report_fd = fds[RUN_REPORT];
+    setup_run(c, r, fds[RUN_BUNDLE], report_fd, launcher);
     start.c = c;
     start.request = r;
     start.fds = fds;
@@ -205,16 +283,23 @@ void init_main(const struct confinement *c, const struct request *r, const int f
         run_failed(report_fd, start.step, start.step == STEP_EXEC ? r->argv[0] : "", start.error);
     if (start.step != STEP_EXEC)
         run_failed(report_fd, start.step, ": killed in it", ECANCELED);
+    if (asked_to_end)
+        kill(-1, SIGKILL); /* the signal came before there was a program */
+
+    char self[32];
+    snprintf(self, sizeof self, "/proc/%d", (int)program);
+    if (c->tier == BOX_TIER_B && open(self, O_PATH | O_CLOEXEC) < 0)
+        self[0] = '\0'; /* held, the entry that the ruleset names cannot be forgotten and made anew */
 
     struct note note = {.kind = NOTE_STARTED, .at_us = now_us()};
-    if (message_send(report_fd, &note, sizeof note, &work_fd, 1) < 0)
+    if (message_send(report_fd, &note, sizeof note, &start.work_fd, 1) < 0 && c->tier != BOX_TIER_B)
         _exit(1);
     for (int i = 0; i < RUN_FDS; i++) {
         if (i != RUN_REPORT && fds[i] >= 0)
             close(fds[i]);
     }
-    close(work_fd);
+    close(start.work_fd);
     note = (struct note){.kind = NOTE_ENDED};
-    wait_for(program, &note);
+    wait_for(c, program, &note);
     _exit(message_send(report_fd, &note, sizeof note, NULL, 0) < 0);
 }

@@ -5,15 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -49,20 +50,21 @@ static void setup_output_area(struct keeper *k)
         die("output area: %s", strerror(errno));
 }
 
-struct keeper *keeper_create(const struct config *config, struct confinement *c)
+struct keeper *keeper_create(const struct config *config)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL)
         die("out of memory");
-    *k = (struct keeper){.config = config, .confinement = c, .launcher_fd = -1, .launcher_socket = -1};
+    *k = (struct keeper){.config = config, .launcher_fd = -1, .launcher_socket = -1};
+    k->confinement = (struct confinement){.config = config, .fence_fd = -1, .scratch_fd = -1};
     setup_signal_fd(k);
     setup_output_area(k);
-    k->cgroup = cgroup_open(config, k->no_cgroup);
-    c->memory_by_rlimit = k->cgroup == NULL;
+    k->landlock_abi = landlock_version();
     return k;
 }
 
-/* The launcher's death is the death of all in its namespaces; that is waited for here. */
+/* The launcher's death is the death of all in its namespaces; that is waited for here. In tier B an init adopted by us
+ * sees to it, and ends last. */
 void launcher_stop(struct keeper *k)
 {
     siginfo_t info;
@@ -70,6 +72,8 @@ void launcher_stop(struct keeper *k)
         return;
     syscall(SYS_pidfd_send_signal, k->launcher_fd, SIGKILL, NULL, 0);
     while (waitid(P_PIDFD, (id_t)k->launcher_fd, &info, WEXITED) < 0 && errno == EINTR)
+        ;
+    while (k->confinement.tier == BOX_TIER_B && (wait(NULL) >= 0 || errno == EINTR))
         ;
     close_fds(&k->launcher_fd, 1);
     close_fds(&k->launcher_socket, 1);
@@ -118,16 +122,13 @@ static int await_ready(struct keeper *k, char why[160])
 static int launcher_admit(struct keeper *k, pid_t pid, char why[160])
 {
     const struct config *config = k->config;
-    int error = map_ids(config, pid);
-    if (error < 0) {
+    int error = 0;
+    if (k->confinement.tier != BOX_TIER_B && (error = map_ids(config, pid)) < 0)
         snprintf(why, 160, "mapping ids: %s", strerror(-error));
-        return error;
-    }
-    if (k->cgroup != NULL && (error = k->cgroup->driver->join(k->cgroup, pid)) < 0) {
+    else if (k->cgroup != NULL && (error = k->cgroup->driver->join(k->cgroup, pid)) < 0)
         snprintf(why, 160, "entering the cgroup: %s", strerror(-error));
-        return error;
-    }
-    error = message_send(k->launcher_socket, "", 1, NULL, 0);
+    if (error == 0)
+        error = message_send(k->launcher_socket, "", 1, NULL, 0);
     if (error == 0)
         error = await_ready(k, why);
     uid_t its_id = config->two_ids ? config->uid_base : geteuid();
@@ -143,21 +144,17 @@ static int launcher_start(struct keeper *k, char why[160])
         snprintf(why, 160, "socketpair: %s", strerror(errno));
         return -errno;
     }
-    struct clone_args args = {
-        .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_PIDFD,
-        .pidfd = (uint64_t)(uintptr_t)&k->launcher_fd,
-        .exit_signal = SIGCHLD,
-    };
-    long pid = syscall(SYS_clone3, &args, sizeof args);
+    uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC;
+    pid_t pid = spawn(k->confinement.tier == BOX_TIER_B ? 0 : namespaces, -1, &k->launcher_fd);
     if (pid == 0)
-        launcher_main(k->confinement, sockets[1]);
+        launcher_main(&k->confinement, sockets[1]);
     int error = pid < 0 ? -errno : 0;
     close(sockets[1]);
     k->launcher_socket = sockets[0];
     if (error < 0)
         snprintf(why, 160, "namespaces: %s", strerror(-error));
     else
-        error = launcher_admit(k, (pid_t)pid, why);
+        error = launcher_admit(k, pid, why);
     if (error < 0) {
         launcher_stop(k);
         close_fds(&k->launcher_socket, 1);
@@ -165,35 +162,138 @@ static int launcher_start(struct keeper *k, char why[160])
     return error;
 }
 
-void keeper_setup_launcher(struct keeper *k)
+/* Without these a run could not be killed, and its files not be collected: neither would show in a trial run. */
+static bool kernel_suffices(const struct keeper *k, char why[160])
 {
-    char why[160];
-    if (launcher_start(k, why) < 0)
-        die("this machine gives no isolation: %s", why);
+    if (syscall(SYS_pidfd_send_signal, k->launcher_fd, 0, NULL, 0) < 0) {
+        snprintf(why, 160, "pidfd_send_signal: %s", strerror(errno));
+        return false;
+    }
+    int error = collect_try();
+    if (error < 0)
+        snprintf(why, 160, "openat2: %s", strerror(-error));
+    return error == 0;
 }
 
-void keeper_setup_hello(struct keeper *k, struct box_hello *ret_hello)
+/* A run of a program that is not there. Everything but its exec is done, and its files are collected from nothing. */
+static bool trial_run(struct keeper *k, char why[160])
 {
+    static struct {
+        struct box_request head;
+        char argv[sizeof "./-"];
+    } trial = {.argv = "./-"};
+    static union {
+        struct box_reply head;
+        char bytes[BOX_MESSAGE_MAX];
+    } answer;
+    int given[2] = {open("/dev/null", O_RDONLY | O_CLOEXEC), open("/dev/null", O_RDONLY | O_CLOEXEC)}, collected_fd;
+    trial.head = (struct box_request){
+        .magic = BOX_MAGIC, .version = BOX_VERSION, .type = BOX_TYPE_REQUEST, .argc = 1, .limits = k->config->most};
+    if (trial.head.limits.cpus_milli > 1000)
+        trial.head.limits.cpus_milli = 1000;
+    run_serve(k, (char *)&trial, offsetof(typeof(trial), argv) + sizeof trial.argv, given, &answer.head, &collected_fd);
+    if (answer.head.status == BOX_OK && answer.head.exit_code == 126)
+        return true;
+    snprintf(why, 160, "%.150s", answer.head.status == BOX_OK ? "a trial run was killed" : answer.head.message);
+    return false;
+}
+
+/* What the tier needs beside the launcher. */
+static int setup_tier(struct keeper *k, uint32_t tier, char why[160])
+{
+    struct confinement *c = &k->confinement;
+    c->tier = tier;
+    filter_build_all(tier, c->filters);
+    close_fds(&c->fence_fd, 1);
+    if (tier != BOX_TIER_B)
+        c->fence_fd = landlock_fence(k->landlock_abi); /* extra; its absence is in the hello */
+    c->uid_processes = k->config->two_ids ? 0 : 2;     /* in the box's user namespace: the launcher and the init */
+    if (tier == BOX_TIER_A) {
+        k->cgroup = cgroup_open(k->config, why);
+        return k->cgroup == NULL ? -1 : 0;
+    }
+    if (tier == BOX_TIER_A_MINUS)
+        return 0;
+    if (k->landlock_abi < LANDLOCK_SCOPES_ABI) {
+        snprintf(why, 160, "Landlock has version %u here, 6 is needed (Linux 6.12)", k->landlock_abi);
+        return -1;
+    }
+    container_open(k->config, &k->container);
+    c->fence_fd = landlock_outer_fence();
+    uid_t owner = k->config->two_ids ? k->config->uid_base + 1 : geteuid();
+    c->scratch_fd = scratch_create(k->config, owner, c->scratch);
+    if (c->scratch_fd < 0)
+        snprintf(why, 160, "scratch directory %.60s: %s", k->config->scratch, strerror(-c->scratch_fd));
+    else if (c->fence_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        snprintf(why, 160, "Landlock's ruleset: %s", strerror(errno));
+    else
+        return 0;
+    return -1;
+}
+
+static void drop_tier(struct keeper *k)
+{
+    launcher_stop(k);
+    cgroup_close(k->cgroup);
+    k->cgroup = NULL;
+    scratch_destroy(&k->confinement.scratch_fd, k->confinement.scratch);
+}
+
+int keeper_try_tier(struct keeper *k, uint32_t tier, char why[KEEPER_WHY])
+{
+    char what[160] = "";
+    if (setup_tier(k, tier, what) == 0 && launcher_start(k, what) == 0 && kernel_suffices(k, what) &&
+        trial_run(k, what))
+        return 0;
+    snprintf(why, KEEPER_WHY, "%s", what);
+    if (tier == BOX_TIER_A)
+        snprintf(k->no_cgroup, sizeof k->no_cgroup, "%s", what);
+    drop_tier(k);
+    return -1;
+}
+
+static void tell(struct box_hello *h, enum box_mechanism which, bool on, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+static void tell(struct box_hello *h, enum box_mechanism which, bool on, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(h->mechanism[which].detail, sizeof h->mechanism[which].detail, fmt, args);
+    va_end(args);
+    h->mechanism[which].on = on;
+}
+
+void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
+{
+    const struct confinement *c = &k->confinement;
     struct box_hello *h = ret_hello;
     h->magic = BOX_MAGIC;
     h->version = BOX_VERSION;
     h->type = BOX_TYPE_HELLO;
-    h->tier = k->cgroup != NULL ? BOX_TIER_A : BOX_TIER_A_MINUS;
+    h->tier = c->tier;
     h->output_max = k->config->most.output_bytes;
+    h->landlock_abi = k->landlock_abi;
     h->cgroup_version = k->cgroup == NULL ? 0 : (uint32_t)k->cgroup->driver->version;
+    probe_namespaces(h);
+    for (int i = 0; i < BOX_MECH_SECCOMP && c->tier == BOX_TIER_B; i++) {
+        if (h->mechanism[i].on)
+            tell(h, i, false, "not used in tier B");
+    }
+    tell(h, BOX_MECH_SECCOMP, true, "%u + %u + %u instructions", c->filters[FILTER_RUN].len,
+         c->filters[FILTER_RUN_ALONE].len, c->filters[FILTER_COMPILE].len);
+    tell(h, BOX_MECH_LANDLOCK, c->fence_fd >= 0, c->fence_fd >= 0 ? "version %u" : "version %u, of use from 4 on",
+         h->landlock_abi);
     for (int i = BOX_MECH_CGROUP_MEMORY; i <= BOX_MECH_CGROUP_CPU; i++) {
-        h->mechanism[i].on = k->cgroup != NULL;
         if (k->cgroup != NULL)
-            snprintf(h->mechanism[i].detail, sizeof h->mechanism[i].detail, "version %u", h->cgroup_version);
+            tell(h, i, true, "version %u", h->cgroup_version);
         else
-            snprintf(h->mechanism[i].detail, sizeof h->mechanism[i].detail, "%.94s", k->no_cgroup);
+            tell(h, i, false, "%s", k->no_cgroup[0] == '\0' ? "not used in this tier" : k->no_cgroup);
     }
 }
 
 void keeper_destroy(struct keeper *k)
 {
-    launcher_stop(k);
-    cgroup_close(k->cgroup);
+    drop_tier(k);
     free(k);
 }
 
@@ -224,7 +324,7 @@ static void ensure_launcher(struct keeper *k)
     log_line("warning", "the launcher died and is replaced");
     launcher_stop(k);
     if (launcher_start(k, why) < 0) {
-        cgroup_close(k->cgroup);
+        drop_tier(k);
         die("no new launcher: %s", why);
     }
 }

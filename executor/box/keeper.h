@@ -3,12 +3,16 @@
 #define SENTINEL_BOX_KEEPER_H
 
 #include "cgroup.h"
+#include "landlock.h"
+#include "scratch.h"
 
 struct keeper {
     const struct config *config;
-    struct confinement *confinement;
-    struct cgroup *cgroup; /* NULL: none */
-    char no_cgroup[96];    /* why */
+    struct confinement confinement;
+    uint32_t landlock_abi;
+    struct container container;
+    struct cgroup *cgroup;      /* tier A's, else NULL */
+    char no_cgroup[KEEPER_WHY]; /* why there is none */
     int signal_fd;
     int launcher_fd, launcher_socket;
     int output_fd;

@@ -1,14 +1,18 @@
 /* The launcher: pid 1 of the box's namespaces. It makes the root once, gives up for good what no run may have, then
  * forks one init a run and reaps it. It runs nothing of the user's, and its death kills everything in the box.
  *
- * It keeps its capabilities, which count only in the box's own user namespace: mounting for the next run needs them. */
-#include "box.h"
+ * It keeps its capabilities, which count only in the box's own user namespace: mounting for the next run needs them.
+ *
+ * In tier B it has neither namespaces nor capabilities: it takes an ordinary id when the keeper is root, and is the
+ * outermost of the Landlock domains. Should an init be killed from outside, it does the init's killing. */
+#include "view.h"
+
+#include "scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/sched.h>
 #include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
@@ -23,6 +27,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum {
+    NODE_PROCESSES_MAX = 1 << 22,
+    OTHERS_GROWTH = 256, /* what other processes of an id that is not ours alone may grow by after the start */
+};
+
 static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
 static struct request request;
 
@@ -35,16 +44,22 @@ static _Noreturn void setup_failed(int socket, const char *step)
     _exit(1);
 }
 
-/* Only the socket and the Landlock ruleset are kept; the executor's socket above all must not come along. */
-static void setup_descriptors(int *socket, int *landlock_fd)
+/* Only what is named is kept; the executor's socket above all must not come along. */
+static void setup_descriptors(int *kept[], int count)
 {
-    int from = fcntl(*socket, F_DUPFD_CLOEXEC, 10);
-    int rules = *landlock_fd < 0 ? -1 : fcntl(*landlock_fd, F_DUPFD_CLOEXEC, 10);
-    if (from < 0 || dup3(from, 3, O_CLOEXEC) < 0 || (rules >= 0 && dup3(rules, 4, O_CLOEXEC) < 0))
-        _exit(2);
-    close_range(rules >= 0 ? 5 : 4, ~0u, 0);
-    *socket = 3;
-    *landlock_fd = rules >= 0 ? 4 : -1;
+    for (int i = 0; i < count; i++) {
+        if (*kept[i] >= 0 && (*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, 10)) < 0)
+            _exit(2);
+    }
+    for (int i = 0; i < count; i++) {
+        if (*kept[i] >= 0 && dup3(*kept[i], 3 + i, O_CLOEXEC) < 0)
+            _exit(2);
+        if (*kept[i] >= 0)
+            *kept[i] = 3 + i;
+        else
+            close(3 + i);
+    }
+    close_range(3 + (unsigned int)count, ~0u, 0);
 }
 
 /* The program inherits this: default dispositions and an empty mask, whatever the executor had. */
@@ -57,15 +72,14 @@ static void setup_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void setup_identity(const struct config *config, int socket)
+/* An id without a capability outside. The keeper may have died before it was our death signal: then its end is closed.
+ */
+static void setup_identity(const struct confinement *c, int socket)
 {
-    if (config->two_ids) {
-        if (setgroups(0, NULL) < 0 || setresgid(LAUNCHER_ID, LAUNCHER_ID, LAUNCHER_ID) < 0 ||
-            setresuid(LAUNCHER_ID, LAUNCHER_ID, LAUNCHER_ID) < 0)
-            setup_failed(socket, "ids of the launcher");
-    }
-    /* After the change of ids, which clears it. The keeper may have died before: then its end is closed. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+    uid_t id = c->tier == BOX_TIER_B ? c->config->uid_base + 1 : LAUNCHER_ID;
+    if (c->config->two_ids && (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0))
+        setup_failed(socket, "ids of the launcher");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0) /* a change of ids clears the first */
         setup_failed(socket, "death signal");
     struct pollfd keeper = {.fd = socket};
     if (poll(&keeper, 1, 0) > 0 && (keeper.revents & POLLHUP) != 0)
@@ -82,17 +96,58 @@ static void setup_names(int socket)
 }
 
 /* No exec beneath the launcher can gain a capability again. */
-static void setup_privileges(int socket)
+static void setup_privileges(const struct confinement *c, int socket)
 {
-    for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
+    bool has_any = c->tier != BOX_TIER_B || c->config->two_ids;
+    for (int cap = 0; has_any && prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
         if (prctl(PR_CAPBSET_DROP, cap) < 0)
             setup_failed(socket, "bounding set");
     }
-    if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) < 0 ||
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+    if (has_any && (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) < 0 ||
+                    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0))
         setup_failed(socket, "securebits");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         setup_failed(socket, "no_new_privs");
+}
+
+/* RLIMIT_NPROC counts the processes of an id over the whole node, also those that no /proc shows us: found by the least
+ * limit with which a fork succeeds, that of the init to come. */
+static rlim_t count_processes(int socket)
+{
+    struct rlimit was;
+    if (getrlimit(RLIMIT_NPROC, &was) < 0)
+        setup_failed(socket, "RLIMIT_NPROC");
+    rlim_t low = 1, high = was.rlim_max < NODE_PROCESSES_MAX ? was.rlim_max : NODE_PROCESSES_MAX;
+    while (low < high) {
+        struct rlimit middle = {(low + high) / 2, was.rlim_max};
+        pid_t pid = setrlimit(RLIMIT_NPROC, &middle) < 0 ? -1 : fork();
+        if (pid == 0)
+            _exit(0);
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
+        *(pid > 0 ? &high : &low) = middle.rlim_cur + (pid > 0 ? 0 : 1);
+    }
+    if (setrlimit(RLIMIT_NPROC, &was) < 0)
+        setup_failed(socket, "RLIMIT_NPROC");
+    return low;
+}
+
+/* Tier B. An id of the box's own counts nobody else's processes; a shared one changes behind our back. */
+static void setup_domain(struct confinement *c, int socket)
+{
+    char step[128];
+    pid_t keeper = getppid();
+    scratch_clear(c->scratch_fd); /* of the launcher before us, should it have died */
+    c->uid_processes = count_processes(socket) + (c->config->two_ids ? 0 : OTHERS_GROWTH);
+    int error = view_setup(c->config, step);
+    if (error < 0) {
+        errno = -error;
+        setup_failed(socket, step);
+    }
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || landlock_restrict(c->fence_fd) < 0)
+        setup_failed(socket, "Landlock's outermost domain");
+    if (kill(keeper, 0) == 0 || errno != EPERM)
+        setup_failed(socket, "Landlock does not hold signals back");
 }
 
 static void setup_standard_streams(int socket)
@@ -109,47 +164,53 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
 {
     struct note note = {.kind = NOTE_INIT};
     int pid_fd = -1;
-    struct clone_args args = {
-        .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_PIDFD,
-        .pidfd = (uint64_t)(uintptr_t)&pid_fd,
-        .exit_signal = SIGCHLD,
-    };
-    if (fds[RUN_CGROUP] >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)fds[RUN_CGROUP];
-    }
-    long pid = syscall(SYS_clone3, &args, sizeof args);
+    int status = 0;
+    pid_t launcher = getpid();
+    pid_t pid = spawn(c->tier == BOX_TIER_B ? 0 : CLONE_NEWPID | CLONE_NEWNS, fds[RUN_CGROUP], &pid_fd);
     if (pid == 0) {
         close(socket);
-        init_main(c, &request, fds);
+        init_main(c, &request, fds, launcher);
     }
-    if (pid < 0) {
+    if (pid < 0)
         note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
-    }
     close_fds(fds, RUN_FDS);
     if (message_send(socket, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
         _exit(2);
     close_fds(&pid_fd, 1);
     if (pid > 0)
-        waitpid((pid_t)pid, NULL, 0);
+        waitpid(pid, &status, 0);
+    if (c->tier == BOX_TIER_B)
+        domain_end(); /* nothing is left, unless the init was killed */
+}
+
+static void setup_namespaces(const struct confinement *c, int socket)
+{
+    char step[128];
+    setup_identity(c, socket);
+    setup_names(socket);
+    int error = root_setup(c->config, step);
+    if (error < 0) {
+        errno = -error;
+        setup_failed(socket, step);
+    }
+    setup_privileges(c, socket);
 }
 
 void launcher_main(const struct confinement *shared, int socket)
 {
     struct confinement c = *shared;
-    char go, step[128];
-    setup_descriptors(&socket, &c.landlock_fd);
+    char go;
+    setup_descriptors((int *[]){&socket, &c.fence_fd, &c.scratch_fd}, 3);
     setup_signals();
     if (message_receive(socket, &go, sizeof go, NULL, 0, 0) <= 0)
         _exit(2); /* the keeper could not map our ids */
-    setup_identity(c.config, socket);
-    setup_names(socket);
-    int error = root_setup(c.config, step);
-    if (error < 0) {
-        errno = -error;
-        setup_failed(socket, step);
+    if (c.tier == BOX_TIER_B) {
+        setup_privileges(&c, socket);
+        setup_identity(&c, socket);
+        setup_domain(&c, socket);
+    } else {
+        setup_namespaces(&c, socket);
     }
-    setup_privileges(socket);
     setup_standard_streams(socket);
 
     struct note ready = {.kind = NOTE_READY};
@@ -158,6 +219,10 @@ void launcher_main(const struct confinement *shared, int socket)
     for (;;) {
         int fds[RUN_FDS];
         ssize_t got = message_receive(socket, message, sizeof message, fds, RUN_FDS, 0);
+        if (got == 1) { /* the run is answered, tier B's directories may go */
+            scratch_clear(c.scratch_fd);
+            continue;
+        }
         /* The keeper checked it; what does not parse here means that the two disagree, and nothing may run. */
         if (got <= 0 || request_parse(message, (size_t)got, &c.config->most, &request) != NULL)
             _exit(got == 0 ? 0 : 2);

@@ -54,6 +54,7 @@ enum {
     OPTION_GRANT,
     OPTION_LANGUAGES,
     OPTION_CGROUP,
+    OPTION_SCRATCH,
     OPTION_UID_BASE,
     OPTION_TIER,
     OPTION_PROBE,
@@ -71,8 +72,9 @@ static void usage(void)
          "  --grant PATH           shown read-only inside; may be given again\n"
          "  --languages PATH       a folder shown read-only as " BOX_LANGUAGES "\n"
          "  --cgroup auto|off|PATH where to make control groups: beneath our own, nowhere, or PATH of the hierarchy\n"
+         "  --scratch PATH         a folder in which tier B makes its directories (/tmp)\n"
          "  --uid-base N           first of the two host ids that slot 0 uses, when started as root\n"
-         "  --tier best|A|A-       the isolation to give; what cannot be had stops the start\n"
+         "  --tier best|A|A-|B     the isolation to give; what cannot be had stops the start\n"
          "  --probe                prints what this machine gives; status 1 when it is nothing\n"
          "  --version, --help");
 }
@@ -116,14 +118,15 @@ static void add_grant(struct config *config, const char *path)
 
 static void set_tier(struct config *config, const char *name)
 {
-    if (strcmp(name, "B") == 0)
-        die("--tier B is not in this release; allowed: best, A, A-");
-    if (strcmp(name, "A") == 0)
-        config->tier = BOX_TIER_A;
-    else if (strcmp(name, "A-") == 0)
-        config->no_cgroup = true;
-    else if (strcmp(name, "best") != 0)
-        die("--tier is \"%s\", allowed: best, A, A-", name);
+    if (strcmp(name, "best") == 0)
+        return;
+    for (uint32_t tier = BOX_TIER_B; tier <= BOX_TIER_A; tier++) {
+        if (strcmp(name, probe_tier_name(tier)) == 0) {
+            config->tier = tier;
+            return;
+        }
+    }
+    die("--tier is \"%s\", allowed: best, A, A-, B", name);
 }
 
 static void set_option(struct config *config, int option, const char *name)
@@ -151,6 +154,11 @@ static void set_option(struct config *config, int option, const char *name)
             die("--cgroup is \"%s\", allowed: auto, off, an absolute path", optarg);
         config->cgroup = optarg;
         break;
+    case OPTION_SCRATCH:
+        if (optarg[0] != '/')
+            die("--scratch is \"%s\", allowed: an absolute path", optarg);
+        config->scratch = optarg;
+        break;
     case OPTION_UID_BASE:
         config->uid_base = (uint32_t)number(name, optarg, 1, 4000000000u);
         break;
@@ -168,19 +176,20 @@ static void set_option(struct config *config, int option, const char *name)
 
 static void setup_options(struct config *config, int argc, char **argv)
 {
-    struct option options[ARRAY_LEN(ceilings) + 10] = {
+    struct option options[ARRAY_LEN(ceilings) + 11] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {"slot", required_argument, NULL, OPTION_SLOT},
         {"grant", required_argument, NULL, OPTION_GRANT},
         {"languages", required_argument, NULL, OPTION_LANGUAGES},
         {"cgroup", required_argument, NULL, OPTION_CGROUP},
+        {"scratch", required_argument, NULL, OPTION_SCRATCH},
         {"uid-base", required_argument, NULL, OPTION_UID_BASE},
         {"tier", required_argument, NULL, OPTION_TIER},
         {"probe", no_argument, NULL, OPTION_PROBE},
     };
     for (size_t i = 0; i < ARRAY_LEN(ceilings); i++) {
-        options[9 + i] = (struct option){ceilings[i].name, required_argument, NULL, OPTION_CEILING + (int)i};
+        options[10 + i] = (struct option){ceilings[i].name, required_argument, NULL, OPTION_CEILING + (int)i};
         set_ceiling(&config->most, i, ceilings[i].standard);
     }
     int option, index = 0;
@@ -229,41 +238,34 @@ static void setup_death_signal(const struct config *config)
     umask(022);
 }
 
-static void setup_confinement(struct confinement *c, struct box_hello *hello)
+/* The best tier that can be had, tried from the top; or the one that was asked for. */
+static void setup_tier(struct keeper *keeper, uint32_t asked)
 {
-    filter_build_all(c->filters);
-    hello->mechanism[BOX_MECH_SECCOMP].on = true;
-    snprintf(hello->mechanism[BOX_MECH_SECCOMP].detail, sizeof hello->mechanism[0].detail, "%u + %u + %u instructions",
-             c->filters[FILTER_RUN].len, c->filters[FILTER_RUN_ALONE].len, c->filters[FILTER_COMPILE].len);
-    c->landlock_fd = landlock_prepare(&hello->landlock_abi);
-    hello->mechanism[BOX_MECH_LANDLOCK].on = c->landlock_fd >= 0;
-    snprintf(hello->mechanism[BOX_MECH_LANDLOCK].detail, sizeof hello->mechanism[0].detail,
-             c->landlock_fd >= 0 ? "version %u" : "version %u, of use from 4 on", hello->landlock_abi);
-}
-
-static void check_tier(const struct config *config, const struct box_hello *hello)
-{
-    if (hello->tier < config->tier)
-        die("tier %s was asked for, this machine gives %s: cgroup: %s", probe_tier_name(config->tier),
-            probe_tier_name(hello->tier), hello->mechanism[BOX_MECH_CGROUP_MEMORY].detail);
+    for (uint32_t tier = BOX_TIER_A; tier > BOX_TIER_NONE; tier--) {
+        char why[KEEPER_WHY];
+        if (asked != BOX_TIER_NONE && asked != tier)
+            continue;
+        if (keeper_try_tier(keeper, tier, why) == 0)
+            return;
+        log_line(asked == tier ? "error" : "warning", "tier %s cannot be had: %s", probe_tier_name(tier), why);
+    }
+    if (asked == BOX_TIER_NONE)
+        die("this machine gives no isolation");
+    die("tier %s was asked for, and this machine does not give it", probe_tier_name(asked));
 }
 
 int main(int argc, char **argv)
 {
-    static struct config config = {.cgroup = "auto"};
-    static struct confinement confinement = {.config = &config};
+    static struct config config = {.cgroup = "auto", .scratch = "/tmp"};
     static struct box_hello hello;
     int status = 0;
 
     setup_options(&config, argc, argv);
     setup_ids(&config);
     setup_death_signal(&config);
-    setup_confinement(&confinement, &hello);
-    probe_namespaces(&hello);
-    struct keeper *keeper = keeper_create(&config, &confinement);
-    keeper_setup_launcher(keeper);
+    struct keeper *keeper = keeper_create(&config);
+    setup_tier(keeper, config.tier);
     keeper_setup_hello(keeper, &hello);
-    check_tier(&config, &hello);
 
     if (config.probe)
         probe_print(&hello);

@@ -29,20 +29,34 @@ static const struct {
     [BOX_MECH_CGROUP_CPU] = {"cgroup cpu", 0},
 };
 
+pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd)
+{
+    if (cgroup_fd < 0) /* clone3 is refused in many containers */
+        return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, ret_pid_fd, NULL, 0);
+    struct clone_args args = {
+        .flags = flags | CLONE_PIDFD | CLONE_INTO_CGROUP,
+        .pidfd = (uint64_t)(uintptr_t)ret_pid_fd,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)cgroup_fd,
+    };
+    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
 void probe_namespaces(struct box_hello *hello)
 {
     for (int i = 0; i < BOX_MECH_COUNT; i++) {
-        struct clone_args args = {.flags = CLONE_NEWUSER | mechanisms[i].flag, .exit_signal = SIGCHLD};
+        int pid_fd = -1;
         if (mechanisms[i].flag == 0)
             continue;
-        long pid = syscall(SYS_clone3, &args, sizeof args);
+        pid_t pid = spawn(CLONE_NEWUSER | mechanisms[i].flag, -1, &pid_fd);
         if (pid == 0)
             _exit(0);
         hello->mechanism[i].on = pid > 0;
         if (pid > 0)
-            waitpid((pid_t)pid, NULL, 0);
+            waitpid(pid, NULL, 0);
         else
             snprintf(hello->mechanism[i].detail, sizeof hello->mechanism[i].detail, "clone: %s", strerror(errno));
+        close_fds(&pid_fd, 1);
     }
 }
 

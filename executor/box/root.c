@@ -159,11 +159,15 @@ static int copy_from_bundle(int fd, int bundle_fd, off_t *offset, uint64_t size)
     return 0;
 }
 
-/* The files belong to the launcher's id and the directory is sticky: the program cannot replace its sources. */
-static int setup_files(const struct request *r, int work_fd, int bundle_fd, char step[128])
+/* The files belong to the launcher's id and the directory is sticky: where there are two ids, the program cannot
+ * replace its sources. */
+int root_write_files(const struct request *r, int work_fd, int bundle_fd, char step[128])
 {
     off_t offset = 0;
     for (uint32_t i = 0; i < r->head.file_count; i++) {
+        errno = ENOSPC; /* where there is no tmpfs to say it */
+        if (r->files[i].size > r->head.limits.scratch_bytes - (uint64_t)offset)
+            return failed(step, "input file ", r->names[i]);
         if (make_parents(work_fd, r->names[i], 01777) < 0)
             return failed(step, "directory of ", r->names[i]);
         int fd = openat(work_fd, r->names[i], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -175,7 +179,7 @@ static int setup_files(const struct request *r, int work_fd, int bundle_fd, char
     return 0;
 }
 
-int root_setup_run(const struct request *r, int bundle_fd, int *ret_work_fd, char step[128])
+int root_setup_run(const struct request *r, int *ret_work_fd, char step[128])
 {
     char options[96];
     snprintf(options, sizeof options, "mode=1777,nr_inodes=%d,size=%llu", RUN_INODES,
@@ -192,9 +196,6 @@ int root_setup_run(const struct request *r, int bundle_fd, int *ret_work_fd, cha
     int work_fd = open("/work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (work_fd < 0)
         return failed(step, "opening /work", "");
-    int error = setup_files(r, work_fd, bundle_fd, step);
-    if (error < 0)
-        return error;
     *ret_work_fd = work_fd;
     return 0;
 }

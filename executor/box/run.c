@@ -25,6 +25,8 @@ enum {
     LOOK_AGAIN_US = 100000,  /* how late an out-of-memory kill of a part of the run may be noticed */
     SAMPLE_US = 10000,       /* without a cgroup */
     DRAIN_MAX = 4 << 20,     /* bytes read of a stream after the end */
+    SCRATCH_INODES = 16384,  /* tier B's files, as many as tier A's tmpfs has */
+    TASKS_SLACK = 32,        /* tier B's processes: a walk of a living tree counts some twice */
 };
 
 enum {
@@ -55,7 +57,8 @@ struct run {
     uint64_t next_look_us;
     uint64_t cpu_base_us; /* the set-up's */
     struct tree_usage tree, peak;
-    struct note end; /* valid when ended_us is */
+    struct scratch_use scratch_start; /* tier B */
+    struct note end;                  /* valid when ended_us is */
     bool dead, launcher_lost;
 };
 
@@ -90,7 +93,7 @@ static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
         return;
     }
     if (!run->dead && run->init_fd >= 0)
-        tree_sample(pid_of(run->init_fd), &run->tree);
+        tree_sample(pid_of(run->init_fd), 2 * run->request->head.limits.processes + TASKS_SLACK, &run->tree);
     if (run->tree.cpu_us > run->peak.cpu_us)
         run->peak.cpu_us = run->tree.cpu_us;
     if (run->tree.memory_bytes > run->peak.memory_bytes)
@@ -107,6 +110,14 @@ static uint64_t waited_us(const struct keeper *k, const struct run *run)
     return threads_us > group_us ? threads_us : group_us;
 }
 
+/* The init's end is the end of all; in tier B it is asked to see to that. */
+static void kill_init(const struct keeper *k, const struct run *run)
+{
+    int signal_number = k->confinement.tier == BOX_TIER_B ? SIGTERM : SIGKILL;
+    if (run->init_fd >= 0)
+        syscall(SYS_pidfd_send_signal, run->init_fd, signal_number, NULL, 0);
+}
+
 static void end_run(struct keeper *k, struct run *run, enum box_cause cause)
 {
     if (run->killed_us != 0 || run->dead)
@@ -115,10 +126,27 @@ static void end_run(struct keeper *k, struct run *run, enum box_cause cause)
     run->reply->cause = cause;
     if (cause == BOX_CAUSE_WALL)
         run->reply->runqueue_us = waited_us(k, run);
-    if (run->init_fd >= 0)
-        syscall(SYS_pidfd_send_signal, run->init_fd, SIGKILL, NULL, 0);
+    kill_init(k, run);
     if (k->cgroup != NULL)
         k->cgroup->driver->kill(k->cgroup);
+}
+
+/* What only tier B must look at: it has no limits of its own on the files and the number of processes of a run, and a
+ * full container would take the executor along. */
+static void look_around(struct keeper *k, struct run *run)
+{
+    const struct box_limits *l = &run->request->head.limits;
+    const struct scratch_use most = {l->scratch_bytes, SCRATCH_INODES};
+    uint64_t used, limit;
+    if (run->tree.tasks > l->processes + TASKS_SLACK)
+        end_run(k, run, BOX_CAUSE_PROCESSES);
+    else if (scratch_is_over(k->confinement.scratch_fd, &run->scratch_start, &most))
+        end_run(k, run, BOX_CAUSE_SCRATCH);
+    else if (container_is_full(&k->container, &used, &limit)) {
+        end_run(k, run, BOX_CAUSE_MEMORY);
+        snprintf(run->reply->message, sizeof run->reply->message, "the container's memory was at %llu MB of %llu MB",
+                 (unsigned long long)used >> 20, (unsigned long long)limit >> 20);
+    }
 }
 
 /* Keeps the first bytes, counts the rest. False at the end of what is there. */
@@ -181,6 +209,8 @@ static void on_time(struct keeper *k, struct run *run)
         end_run(k, run, BOX_CAUSE_CPU);
     else if (now >= run->started_us + l->wall_us)
         end_run(k, run, BOX_CAUSE_WALL);
+    else if (k->confinement.tier == BOX_TIER_B)
+        look_around(k, run);
     if (run->killed_us != 0) {
         run->next_look_us = now + KILL_MAX_US;
         return;
@@ -234,7 +264,7 @@ static void on_launcher(struct keeper *k, struct run *run)
     } else {
         run->init_fd = fd;
         if (run->killed_us != 0) /* before it had a descriptor to be killed by */
-            syscall(SYS_pidfd_send_signal, run->init_fd, SIGKILL, NULL, 0);
+            kill_init(k, run);
     }
 }
 
@@ -397,7 +427,7 @@ static int run_start(struct keeper *k, struct run *run, const int given[2])
 static void settle_cause(const struct run *run, struct box_reply *r)
 {
     const struct box_limits *l = &run->request->head.limits;
-    if (r->cause == BOX_CAUSE_CANCEL || r->cause == BOX_CAUSE_OUTPUT)
+    if (r->cause == BOX_CAUSE_CANCEL || r->cause == BOX_CAUSE_OUTPUT || r->cause >= BOX_CAUSE_SCRATCH)
         return;
     if (r->oom_kills > 0)
         r->cause = BOX_CAUSE_MEMORY;
@@ -465,6 +495,9 @@ static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_f
         len = collect_files(run->request, run->work_fd, r, ret_collected_fd);
     if (k->cgroup != NULL)
         k->cgroup->driver->end(k->cgroup);
+    if (k->confinement.tier == BOX_TIER_B && k->launcher_socket >= 0 &&
+        message_send(k->launcher_socket, "", 1, NULL, 0) < 0)
+        launcher_stop(k); /* it is gone, and so is whoever would have cleared its directories: the next one does */
     return len;
 }
 
@@ -500,6 +533,8 @@ size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], stru
     if (wrong != NULL)
         say(&run, BOX_REFUSED, "%s", wrong);
     tree_reset();
+    if (k->confinement.tier == BOX_TIER_B)
+        scratch_begin(k->confinement.scratch_fd, &run.scratch_start);
     int error = wrong != NULL ? -1 : run_start(k, &run, given);
     close_fds(given, 2);
     if (error == 0)

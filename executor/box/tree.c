@@ -26,6 +26,7 @@ static struct {
     uint64_t ticks; /* own and waited for, of the living */
     uint64_t memory_bytes;
     uint64_t runqueue_ns;
+    uint32_t tasks, most_tasks;
     bool want_usage;
 } sum;
 
@@ -49,7 +50,7 @@ static void remember(int pid, uint64_t ticks)
 
 static void add_usage(int pid_fd, int pid)
 {
-    char text[1024];
+    char text[4096];
     if (read_at(pid_fd, "stat", text, sizeof text) < 0)
         return;
     const char *rest = strrchr(text, ')'); /* the name before it is the program's own */
@@ -58,9 +59,14 @@ static void add_usage(int pid_fd, int pid)
     uint64_t own = word_number(rest, 12) + word_number(rest, 13);     /* in user mode, in the kernel */
     sum.ticks += own + word_number(rest, 14) + word_number(rest, 15); /* and waited for */
     remember(pid, own);
-    sum.memory_bytes +=
-        (read_number_at(pid_fd, "smaps_rollup", "Pss_Anon:") + read_number_at(pid_fd, "smaps_rollup", "Pss_Shmem:")) *
-        1024;
+    /* A program can make itself unreadable in tier B, by an exec of a file that it may not read: then what it shares
+     * with others is counted in full. */
+    bool closed = read_at(pid_fd, "smaps_rollup", text, sizeof text) < 0;
+    if (closed && read_at(pid_fd, "status", text, sizeof text) < 0)
+        return;
+    sum.memory_bytes += (number_behind(text, closed ? "RssAnon:" : "Pss_Anon:") +
+                         number_behind(text, closed ? "RssShmem:" : "Pss_Shmem:")) *
+                        1024;
 }
 
 static void add_process(int pid, int depth);
@@ -68,11 +74,12 @@ static void add_process(int pid, int depth);
 static void add_thread(int task_fd, const char *tid, int depth)
 {
     char name[64], text[4096];
+    sum.tasks++;
     snprintf(name, sizeof name, "%.20s/schedstat", tid);
     if (read_at(task_fd, name, text, sizeof text) == 0)
         sum.runqueue_ns += word_number(text, 1);
     snprintf(name, sizeof name, "%.20s/children", tid);
-    if (depth == DEPTH_MAX || read_at(task_fd, name, text, sizeof text) < 0)
+    if (depth == DEPTH_MAX || sum.tasks > sum.most_tasks || read_at(task_fd, name, text, sizeof text) < 0)
         return;
     char *end;
     for (const char *at = text;; at = end) {
@@ -111,10 +118,11 @@ void tree_reset(void)
     forgotten_ticks = 0;
 }
 
-void tree_sample(pid_t root, struct tree_usage *ret_usage)
+void tree_sample(pid_t root, uint32_t most_tasks, struct tree_usage *ret_usage)
 {
     memset(&sum, 0, sizeof sum);
     sum.want_usage = true;
+    sum.most_tasks = most_tasks;
     add_process((int)root, 0);
     uint64_t as_seen = forgotten_ticks;
     for (size_t i = 0; i < seen_count; i++)
@@ -124,12 +132,14 @@ void tree_sample(pid_t root, struct tree_usage *ret_usage)
         .cpu_us = ticks * 1000000u / (uint64_t)sysconf(_SC_CLK_TCK),
         .memory_bytes = sum.memory_bytes,
         .runqueue_us = sum.runqueue_ns / 1000,
+        .tasks = sum.tasks,
     };
 }
 
 uint64_t tree_runqueue_us(pid_t root)
 {
     memset(&sum, 0, sizeof sum);
+    sum.most_tasks = UINT32_MAX;
     add_process((int)root, 0);
     return sum.runqueue_ns / 1000;
 }

@@ -85,13 +85,8 @@ int read_at(int dir_fd, const char *name, char *buf, size_t size)
     return error;
 }
 
-uint64_t read_number_at(int dir_fd, const char *name, const char *key)
+uint64_t number_behind(const char *text, const char *key)
 {
-    char text[4096] = "";
-    if (read_at(dir_fd, name, text, sizeof text) < 0)
-        return 0;
-    if (key == NULL)
-        return strtoull(text, NULL, 10);
     size_t key_len = strlen(key);
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
@@ -99,6 +94,14 @@ uint64_t read_number_at(int dir_fd, const char *name, const char *key)
             return strtoull(line + key_len, NULL, 10);
     }
     return 0;
+}
+
+uint64_t read_number_at(int dir_fd, const char *name, const char *key)
+{
+    char text[4096] = "";
+    if (read_at(dir_fd, name, text, sizeof text) < 0)
+        return 0;
+    return key == NULL ? strtoull(text, NULL, 10) : number_behind(text, key);
 }
 
 uint64_t word_number(const char *text, int index)

@@ -203,6 +203,13 @@ static int do_shared_hog(char **argv)
     return 0;
 }
 
+static int do_shared_hog_hold(char **argv)
+{
+    int failed = do_shared_hog(argv);
+    pause();
+    return failed;
+}
+
 /* A child is too large and dies; the parent waits and exits 0. */
 static int do_child_hog(char **argv)
 {
@@ -426,6 +433,7 @@ static const struct verb verbs[] = {
     {"raise", do_raise},
     {"recurse", do_recurse},
     {"shared-hog", do_shared_hog},
+    {"shared-hog-hold", do_shared_hog_hold},
     {"signals", do_signals},
     {"sleep", do_sleep},
     {"socketpairs", do_socketpairs},

@@ -112,12 +112,24 @@ static int do_odd_names(char **argv)
     (void)argv;
     if (mkdir("closed", 0777) < 0 || write_full("closed/file", MB) < 0 || write_full("\xff\xfe\n\"name", MB) < 0)
         return tell(-1);
-    return tell(chmod("closed", 0));
+    return tell(fchmod(open("closed", O_RDONLY | O_DIRECTORY), 0));
 }
 
 enum { LITTER_KEY = 4711 }; /* of what System V calls would leave; selftest_box.c looks for it */
 
 static const char *const litter_dirs[] = {"/work", "/tmp", "/dev/shm", "/var/tmp", "/dev/mqueue", "/usr", "."};
+
+/* NULL behind the last; $TMPDIR is where tier B has what is /tmp elsewhere. */
+static const char *litter_path(size_t i)
+{
+    static char path[4200];
+    const size_t count = sizeof litter_dirs / sizeof litter_dirs[0];
+    const char *temporary = getenv("TMPDIR");
+    if (i > count || (i == count && temporary == NULL))
+        return NULL;
+    snprintf(path, sizeof path, "%s/sentinel-litter", i == count ? temporary : litter_dirs[i]);
+    return path;
+}
 
 static int litter_socket(int (*use)(int, const struct sockaddr *, socklen_t))
 {
@@ -130,12 +142,10 @@ static int litter_socket(int (*use)(int, const struct sockaddr *, socklen_t))
 /* Everything that the next run must not see. Nothing of it has to work. */
 static int do_litter(char **argv)
 {
-    char path[256];
+    const char *path;
     (void)argv;
-    for (size_t i = 0; i < sizeof litter_dirs / sizeof litter_dirs[0]; i++) {
-        snprintf(path, sizeof path, "%s/sentinel-litter", litter_dirs[i]);
+    for (size_t i = 0; (path = litter_path(i)) != NULL; i++)
         write_full(path, 65536);
-    }
     tell(shmget(LITTER_KEY, 4096, IPC_CREAT | 0600));
     tell(msgget(LITTER_KEY, IPC_CREAT | 0600));
     litter_socket(bind);
@@ -150,10 +160,9 @@ static int do_litter(char **argv)
 /* Prints what it sees of that; nothing is well. */
 static int do_look(char **argv)
 {
-    char path[256];
+    const char *path;
     (void)argv;
-    for (size_t i = 0; i < sizeof litter_dirs / sizeof litter_dirs[0]; i++) {
-        snprintf(path, sizeof path, "%s/sentinel-litter", litter_dirs[i]);
+    for (size_t i = 0; (path = litter_path(i)) != NULL; i++) {
         if (access(path, F_OK) == 0)
             printf("saw %s\n", path);
     }

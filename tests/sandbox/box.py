@@ -21,7 +21,7 @@ HELLO, REQUEST, REPLY, CANCEL = 1, 2, 3, 4
 RUN, COMPILE = 0, 1
 TIERS = ["none", "B", "A-", "A"]
 STATUS = ["ok", "refused", "failed"]
-CAUSE = ["self", "cpu", "wall", "memory", "output", "cancel"]
+CAUSE = ["self", "cpu", "wall", "memory", "output", "cancel", "scratch", "processes"]
 MECHANISMS = ["user_ns", "pid_ns", "mount_ns", "net_ns", "ipc_ns", "uts_ns", "cgroup_ns", "seccomp", "landlock",
               "cgroup_memory", "cgroup_pids", "cgroup_cpu"]
 MESSAGE_MAX = 128 * 1024
@@ -131,10 +131,10 @@ def pack_request(argv, *, env=None, files=(), collect=(), collect_max=0, limits=
 class Box:
     """A started box. `options` go behind ours; the log is what it wrote to standard error."""
 
-    def __init__(self, *options, grants=GRANTS, program=None, user=None, probe=None):
+    def __init__(self, *options, grants=GRANTS, program=None, user=None, probe=None, wrapper=()):
         self.log_file = tempfile.TemporaryFile()
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [program or os.environ["SENTINEL_BOX"]]
+        command = [*wrapper, program or os.environ["SENTINEL_BOX"]]
         command += [word for path in grants if os.path.lexists(path) for word in ("--grant", path)]
         command += options
 

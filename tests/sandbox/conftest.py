@@ -1,19 +1,65 @@
 """Boxes for the tests, one a tier for the whole session; what each test must leave behind is checked after it."""
 
+import contextlib
+import ctypes
 import os
 import pathlib
+import shutil
+import subprocess
+import tempfile
 
 import pytest
 
 from box import Box, wait_until
+from tier_b import DIFFERENT
 
-BOXES = {}
+BOXES, IDS = {}, []
+USER = 65534  # an ordinary user's id
+LANDLOCK_CREATE_RULESET, VERSION_FLAG = 444, 1
+HAS_B = ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, VERSION_FLAG) >= 6
+# As root, and as an ordinary user: then without control groups.
+KINDS = ["A", "A-", "user-A-"] + (["B", "user-B"] if HAS_B else [])
 CEILINGS = ["--max-cpus-milli", "4000", "--max-cpu-ms", "3600000", "--max-wall-ms", "3600000"]  # room to scale times
 
 
-def pytest_sessionfinish():
-    for box in BOXES.values():
-        box.close()
+@contextlib.contextmanager
+def scratch_folder():
+    """A tmpfs as a pod's emptyDir is one: nobody else writes to it."""
+    folder = tempfile.mkdtemp(prefix="sentinel-scratch-")
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", "mode=1777,size=256m,nr_inodes=100000", "none", folder],
+                   check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["/usr/bin/umount", "--lazy", folder], check=True)
+        os.rmdir(folder)
+
+
+def reachable(path, folder):
+    """A copy that an ordinary user can get at, wherever the build is."""
+    os.chmod(folder, 0o755)
+    return shutil.copy(path, folder)
+
+
+def start_kind(kind, folder, **kwargs):
+    """A box of a tier, by root or by an ordinary user. Ids of its own: what runs under them is counted."""
+    uid_base = 1_600_000_000 + os.getpid() % 1_000_000 * 200 + 2 * len(IDS)
+    IDS.append(uid_base)
+    options = ["--scratch", folder, "--uid-base", str(uid_base)]
+    if kind.startswith("user-"):
+        program = reachable(os.environ["SENTINEL_BOX"], tempfile.mkdtemp(dir=folder))
+        box = start(kind.removeprefix("user-"), *options, user=USER, program=program, **kwargs)
+    else:
+        box = start(kind, *options, **kwargs)
+    box.program_id = {"B": uid_base + 1, "user-B": USER}.get(kind, 1000)
+    return box
+
+
+def pytest_generate_tests(metafunc):
+    """Each test of a box for each kind; what is different in tier B has its tests in test_tier_b.py."""
+    if "box" in metafunc.fixturenames:
+        kinds = [kind for kind in KINDS if kind not in DIFFERENT.get(metafunc.function.__name__, ())]
+        metafunc.parametrize("box", kinds, indirect=True)
 
 
 def start(tier, *options, **kwargs):
@@ -41,14 +87,22 @@ def assert_unharmed(box):
     assert box.process.poll() is None
 
 
-@pytest.fixture(params=["A", "A-"])
-def box(request):
-    tier = request.param
-    if tier not in BOXES or BOXES[tier].process.poll() is not None:
-        BOXES[tier] = start(tier)
-        BOXES[tier].idle_descriptors = descriptors(BOXES[tier])
-    box = BOXES[tier]
-    assert box.tier == tier
+@pytest.fixture(scope="session")
+def scratch():
+    with scratch_folder() as folder:
+        yield folder
+        for box in BOXES.values():
+            box.close()
+
+
+@pytest.fixture
+def box(request, scratch):
+    kind = request.param
+    if kind not in BOXES or BOXES[kind].process.poll() is not None:
+        BOXES[kind] = start_kind(kind, scratch)
+        BOXES[kind].idle_descriptors = descriptors(BOXES[kind])
+    box = BOXES[kind]
+    assert box.tier == kind.removeprefix("user-")
     yield box
     assert_unharmed(box)
     wait_until(lambda: descriptors(box) == box.idle_descriptors, what="no descriptor left open")

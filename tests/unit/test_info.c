@@ -62,8 +62,9 @@ static const char *value_of(char *const *argv, const char *option)
 
 static void test_command(void)
 {
-    char box[] = "/bin/true", cgroup[] = "auto";
-    struct config config = {.box_path = box, .cgroup = cgroup, .max_memory_mb = 1024, .max_cpu_ms = 120000};
+    char box[] = "/bin/true", cgroup[] = "auto", scratch[] = "/scratch";
+    struct config config = {
+        .box_path = box, .cgroup = cgroup, .scratch_dir = scratch, .max_memory_mb = 1024, .max_cpu_ms = 120000};
     struct lang_table table = {langs, ARRAY_LEN(langs)};
     char **argv = NULL;
     struct err err;

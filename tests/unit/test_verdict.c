@@ -64,6 +64,15 @@ static void test_verdicts(void)
     check("a limit outweighs the signal it used",
           (struct box_reply){.cause = BOX_CAUSE_CPU, .signal = SIGSYS, .cpu_us = 1000000}, VERDICT_CPU_TIME_EXCEEDED,
           "used 1000 ms of 1000 ms of CPU time");
+    check("memory of the container",
+          (struct box_reply){.cause = BOX_CAUSE_MEMORY,
+                             .memory_peak_bytes = 100u << 20,
+                             .message = "the container's memory was at 500 MB of 512 MB"},
+          VERDICT_MEMORY_EXCEEDED, "the container's memory was at 500 MB of 512 MB; the run had 100.0 MB of 256 MB");
+    check("scratch", (struct box_reply){.cause = BOX_CAUSE_SCRATCH}, VERDICT_OUTPUT_EXCEEDED,
+          "its files took more than the work directory may hold, or were too many");
+    check("processes", (struct box_reply){.cause = BOX_CAUSE_PROCESSES}, VERDICT_RUNTIME_ERROR,
+          "had more than 1 processes and threads");
     check("nobody cancelled", (struct box_reply){.cause = BOX_CAUSE_CANCEL}, VERDICT_INTERNAL_ERROR,
           "the box answered with cause 5");
 }
