@@ -88,6 +88,13 @@ def chaos(extra, suite="chaos", **settings):
     return pytest_suite(suite, {"SENTINEL_BUILD": str(RELEASE), **settings}, extra, folder="chaos")
 
 
+def waiters(extra, suite, count):
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    return pytest_suite(suite, {"SENTINEL_BUILD": str(RELEASE), "SENTINEL_WAITERS": str(count)}, extra, folder="waiters")
+
+
 def model(extra):
     packages.install(packages.MODEL, "the model")
     return pytest_suite("model", {}, extra)
@@ -180,10 +187,12 @@ SUITES = {
     "e2e": e2e,
     "chaos-short": lambda extra: chaos(extra, "chaos-short", jobs=300, seeds=1),
     "chaos": chaos,
+    "waiters-short": lambda extra: waiters(extra, "waiters-short", 1000),
+    "waiters": lambda extra: waiters(extra, "waiters", 10_000),
     "load": load,
     "vm": vm,
 }
-DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short"]
+DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short", "waiters-short"]
 
 
 def test(arguments):
