@@ -51,6 +51,25 @@ const char *compare_name(enum compare_kind kind)
     return names[kind];
 }
 
+static const char *const run_end_names[] = {
+    [RUN_END_ITSELF] = "itself", [RUN_END_CPU] = "cpuTime",   [RUN_END_WALL] = "wallTime",
+    [RUN_END_MEMORY] = "memory", [RUN_END_OUTPUT] = "output",
+};
+
+const char *run_end_name(enum run_end end)
+{
+    assert(end < ARRAY_LEN(run_end_names));
+    return run_end_names[end];
+}
+
+int run_end_parse(const char *name, enum run_end *ret_end)
+{
+    int found = find_name(run_end_names, ARRAY_LEN(run_end_names), name);
+    if (found >= 0)
+        *ret_end = (enum run_end)found;
+    return found < 0 ? found : 0;
+}
+
 int job_state_parse(const char *name, enum job_state *ret_state)
 {
     int found = find_name(state_names, ARRAY_LEN(state_names), name);
@@ -209,6 +228,7 @@ void job_result_finish(struct job_result *r)
     free(r->tests);
     free(r->reason);
     free(r->tier);
+    free(r->isolation);
     free(r->executor);
     free(r->toolchain);
     *r = (struct job_result){0};

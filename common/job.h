@@ -34,6 +34,9 @@ enum verdict {
     VERDICT_SKIPPED,
 };
 
+/* What ended a run. */
+enum run_end { RUN_END_ITSELF, RUN_END_CPU, RUN_END_WALL, RUN_END_MEMORY, RUN_END_OUTPUT };
+
 enum compare_kind { COMPARE_TRIM, COMPARE_EXACT, COMPARE_TOKENS, COMPARE_FLOAT };
 
 /* Any bytes. `data` has a NUL behind `len`, and may be NULL when len is 0. */
@@ -101,7 +104,11 @@ struct run_figures {
     int64_t out_total; /* bytes written, kept or not */
     int64_t errout_total;
     bool truncated; /* something was not kept */
-    char *reason;   /* a sentence when the verdict wants one, or NULL */
+    enum run_end end;
+    int64_t waited_us; /* by its threads for a processor, together; known where `end` is the wall time */
+    int64_t lost_us;   /* the same of an earlier run that was a busy host's fault; 0: there was none */
+    int64_t lost_of_us;
+    char *reason; /* a sentence when the verdict wants one, or NULL */
 };
 
 struct test_result {
@@ -135,6 +142,9 @@ struct job_result {
     size_t test_count;
     bool cached; /* an earlier job's, of the same submission */
     char *tier;  /* isolation that it ran under: "A", "A-", "B" */
+    /* What that was made of, as a JSON object {kernel, landlockAbi, cgroupVersion, held: [mechanism…],
+     * missing: {mechanism: why}}; or NULL. */
+    char *isolation;
     char *executor;
     char *toolchain;      /* version text as detected */
     int64_t execution_ms; /* wall: from claim to result */
@@ -142,8 +152,10 @@ struct job_result {
 
 const char *job_state_name(enum job_state state);
 const char *verdict_name(enum verdict verdict);
+const char *run_end_name(enum run_end end);
 const char *compare_name(enum compare_kind kind);
 int job_state_parse(const char *name, enum job_state *ret_state) MUST_USE; /* -EINVAL: no such name */
+int run_end_parse(const char *name, enum run_end *ret_end) MUST_USE;
 int verdict_parse(const char *name, enum verdict *ret_verdict) MUST_USE;
 
 bool job_state_final(enum job_state state);

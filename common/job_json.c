@@ -102,6 +102,14 @@ static void put_run(struct json_writer *w, const struct run_figures *r)
     json_put_bool(w, "truncated", r->truncated);
     if (r->reason)
         json_put_str(w, "reason", r->reason);
+    if (r->end != RUN_END_ITSELF)
+        json_put_str(w, "end", run_end_name(r->end));
+    if (r->waited_us)
+        json_put_int(w, "waitedUs", r->waited_us);
+    if (r->lost_us) {
+        json_put_int(w, "lostUs", r->lost_us);
+        json_put_int(w, "lostOfUs", r->lost_of_us);
+    }
 }
 
 static void put_test_result(struct json_writer *w, const struct test_result *t)
@@ -138,6 +146,8 @@ char *job_result_to_json(const struct job_result *r)
     json_close(&w, ']');
     if (r->tier)
         json_put_str(&w, "tier", r->tier);
+    if (r->isolation)
+        json_put_raw(&w, "isolation", r->isolation, strlen(r->isolation));
     if (r->executor)
         json_put_str(&w, "executor", r->executor);
     if (r->toolchain)
@@ -394,6 +404,12 @@ int submission_from_json(const char *text, size_t len, struct submission *ret_s,
     return r;
 }
 
+static char *get_object_text(struct reader *r, const char *key)
+{
+    const cJSON *object = field(r, key, is_object);
+    return object ? cJSON_PrintUnformatted(object) : NULL;
+}
+
 static enum verdict get_verdict(struct reader *r)
 {
     cleanup_free char *name = get_str(r, "verdict");
@@ -401,6 +417,21 @@ static enum verdict get_verdict(struct reader *r)
     if (name && verdict_parse(name, &verdict) < 0 && !r->bad)
         r->bad = "verdict";
     return verdict;
+}
+
+/* Releases before this one did not tell it: then it is itself's. */
+static enum run_end get_end(struct reader *r)
+{
+    cleanup_free char *name = get_optional_str(r, "end");
+    enum run_end end = RUN_END_ITSELF;
+    if (name && run_end_parse(name, &end) < 0 && !r->bad)
+        r->bad = "end";
+    return end;
+}
+
+static int64_t get_optional_int(struct reader *r, const char *key)
+{
+    return has(r, key) ? get_int(r, key) : 0;
 }
 
 static void get_run(struct reader *r, struct run_figures *run)
@@ -418,6 +449,10 @@ static void get_run(struct reader *r, struct run_figures *run)
     run->errout_total = get_int(r, "stderrBytes");
     run->truncated = get_bool(r, "truncated");
     run->reason = get_optional_str(r, "reason");
+    run->end = get_end(r);
+    run->waited_us = get_optional_int(r, "waitedUs");
+    run->lost_us = get_optional_int(r, "lostUs");
+    run->lost_of_us = get_optional_int(r, "lostOfUs");
 }
 
 static void get_test_result(struct reader *r, struct test_result *t)
@@ -461,6 +496,7 @@ int job_result_from_json(const char *text, size_t len, struct job_result *ret_r,
         absorb(&top, &in);
     }
     result.tier = get_optional_str(&top, "tier");
+    result.isolation = has(&top, "isolation") ? get_object_text(&top, "isolation") : NULL;
     result.executor = get_optional_str(&top, "executor");
     result.toolchain = get_optional_str(&top, "toolchain");
     result.execution_ms = get_int(&top, "executionMs");

@@ -3,6 +3,8 @@
 #include "json.h"
 #include "result.h"
 
+#include <sys/utsname.h>
+
 static const char *const mechanism_names[BOX_MECH_COUNT] = {
     [BOX_MECH_USER_NS] = "userNamespace",     [BOX_MECH_PID_NS] = "pidNamespace",
     [BOX_MECH_MOUNT_NS] = "mountNamespace",   [BOX_MECH_NET_NS] = "networkNamespace",
@@ -59,6 +61,29 @@ char *info_to_json(const struct info *info)
     if (info->hello)
         put_mechanisms(&w, info->hello);
     put_languages(&w, info->served, info->served_count);
+    json_close(&w, '}');
+    return buf_steal(&w.buf);
+}
+
+char *info_isolation(const struct box_hello *hello)
+{
+    struct json_writer w = {0};
+    struct utsname name;
+    uname(&name);
+    json_open(&w, NULL, '{');
+    json_put_str(&w, "kernel", name.release);
+    json_put_int(&w, "landlockAbi", hello->landlock_abi);
+    json_put_int(&w, "cgroupVersion", hello->cgroup_version);
+    json_open(&w, "held", '[');
+    for (size_t i = 0; i < BOX_MECH_COUNT; i++)
+        if (hello->mechanism[i].on)
+            json_put_str(&w, NULL, mechanism_names[i]);
+    json_close(&w, ']');
+    json_open(&w, "missing", '{');
+    for (size_t i = 0; i < BOX_MECH_COUNT; i++)
+        if (!hello->mechanism[i].on)
+            json_put_str(&w, mechanism_names[i], hello->mechanism[i].detail);
+    json_close(&w, '}');
     json_close(&w, '}');
     return buf_steal(&w.buf);
 }

@@ -27,6 +27,10 @@ struct info {
  *  "languages":{name:{"version","active","completed","failed"}}}; the caller frees it. */
 char *info_to_json(const struct info *info) MUST_USE;
 
+/* What a job's result keeps of it: {"kernel","landlockAbi","cgroupVersion","held":[name…],"missing":{name:why}}; the
+ * caller frees it. */
+char *info_isolation(const struct box_hello *hello) MUST_USE;
+
 /* "memory cgroup (cgroup is read-only), landlock (not in this kernel)": what is off, and why; the caller frees it. */
 char *info_missing(const struct box_hello *hello) MUST_USE;
 

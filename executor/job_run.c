@@ -3,6 +3,7 @@
 #include "job_run.h"
 #include "checker.h"
 #include "figures.h"
+#include "info.h"
 #include "job_json.h"
 #include "log.h"
 #include "result.h"
@@ -233,6 +234,8 @@ static void judge_test(struct job_run *job, size_t index, const struct box_answe
     metric_observe(&figure_run_memory, (double)reply->memory_peak_bytes, job->lang->name);
     explain_contended(&job->earlier[index], reason);
     result_set_run(&result->run, reply, &job->limits, answer->out, answer->errout, reason);
+    result->run.lost_us = job->earlier[index].waited_us;
+    result->run.lost_of_us = job->earlier[index].wall_us;
     result_share_output(&job->result, job->options->job_output_bytes);
 }
 
@@ -357,7 +360,7 @@ size_t job_run_waiting(const struct job_run *job, size_t most)
 
 struct job_run *job_run_create(struct runner *runner, const struct runner_options *options,
                                struct program_cache *programs, uv_loop_t *loop, const struct job_order *order,
-                               const char *tier)
+                               const struct box_hello *hello)
 {
     struct job_run *job = xcalloc(1, sizeof *job);
     *job = (struct job_run){
@@ -385,7 +388,8 @@ struct job_run *job_run_create(struct runner *runner, const struct runner_option
         .compile = {.present = job->lang->compiled, .run = {.exit_code = -1, .limits = job->lang->compile.limits}},
         .tests = xcalloc(tests, sizeof *job->result.tests),
         .test_count = tests,
-        .tier = tier ? xstrdup(tier) : NULL,
+        .tier = hello ? xstrdup(result_tier_name(hello->tier)) : NULL,
+        .isolation = hello ? info_isolation(hello) : NULL,
         .executor = xstrdup(order->executor),
         .toolchain = xstrdup(order->toolchain),
     };

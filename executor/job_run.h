@@ -54,10 +54,10 @@ struct job_run {
     void *arg;
 };
 
-/* tier: of the boxes, or NULL. */
+/* hello: of the boxes, or NULL. */
 struct job_run *job_run_create(struct runner *runner, const struct runner_options *options,
                                struct program_cache *programs, uv_loop_t *loop, const struct job_order *order,
-                               const char *tier) MUST_USE;
+                               const struct box_hello *hello) MUST_USE;
 
 /* Bundles the sources, or finds the program of an earlier job, once the job stands in its runner's line. */
 void job_run_prepare(struct job_run *job);

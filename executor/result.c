@@ -27,6 +27,15 @@ static struct bytes keep(const char *data, uint64_t kept, uint64_t total)
     return (struct bytes){.data = xmemdup(data, len), .len = len};
 }
 
+static enum run_end end_of(uint32_t cause)
+{
+    static const enum run_end ends[] = {
+        [BOX_CAUSE_SELF] = RUN_END_ITSELF,   [BOX_CAUSE_CPU] = RUN_END_CPU,       [BOX_CAUSE_WALL] = RUN_END_WALL,
+        [BOX_CAUSE_MEMORY] = RUN_END_MEMORY, [BOX_CAUSE_OUTPUT] = RUN_END_OUTPUT,
+    };
+    return cause < ARRAY_LEN(ends) ? ends[cause] : RUN_END_ITSELF;
+}
+
 void result_set_run(struct run_figures *ret_run, const struct box_reply *reply, const struct limits *limits,
                     const char *out, const char *errout, const char *reason)
 {
@@ -42,6 +51,8 @@ void result_set_run(struct run_figures *ret_run, const struct box_reply *reply, 
         .errout = keep(errout, reply->stderr_kept, reply->stderr_total),
         .out_total = (int64_t)reply->stdout_total,
         .errout_total = (int64_t)reply->stderr_total,
+        .end = end_of(reply->cause),
+        .waited_us = (int64_t)reply->runqueue_us,
         .truncated = reply->stdout_kept < reply->stdout_total || reply->stderr_kept < reply->stderr_total,
         .reason = reason && *reason ? xstrdup(reason) : NULL,
     };

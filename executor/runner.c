@@ -263,8 +263,7 @@ int64_t runner_down_ms(const struct runner *runner)
 struct job_run *runner_start(struct runner *runner, const struct job_order *order)
 {
     const struct box_hello *hello = runner_hello(runner);
-    struct job_run *job = job_run_create(runner, &runner->options, runner->programs, runner->loop, order,
-                                         hello ? result_tier_name(hello->tier) : NULL);
+    struct job_run *job = job_run_create(runner, &runner->options, runner->programs, runner->loop, order, hello);
     struct job_run **at = &runner->first;
     while (*at)
         at = &(*at)->next;

@@ -77,12 +77,12 @@ void api_execute(struct call *call)
     struct submission submission;
     struct err err = {0};
     int64_t wait_ms;
-    bool has_stdin;
+    bool has_stdin, explained;
     const char *key = NULL;
     if (!call_body_is_json(call))
         return;
     if (intake_key(call, &key, &err) < 0 || call_wait_ms(call, CALL_WAIT_UNASKED, &wait_ms, &err) < 0 ||
-        read_body(call, &submission, &has_stdin, &err) < 0) {
+        call_flag(call, "explain", &explained, &err) < 0 || read_body(call, &submission, &has_stdin, &err) < 0) {
         call_bad_request(call, &err);
         return;
     }

@@ -152,10 +152,11 @@ static void get_in_form(struct call *call, const struct job_form *form)
 {
     struct err err;
     int64_t wait_ms;
-    bool traced;
+    bool traced, explained;
     if (!api_known_id(call->master, call->id))
         call_not_found(call, "no such job");
-    else if (call_wait_ms(call, 0, &wait_ms, &err) < 0 || call_flag(call, "trace", &traced, &err) < 0)
+    else if (call_wait_ms(call, 0, &wait_ms, &err) < 0 || call_flag(call, "trace", &traced, &err) < 0 ||
+             call_flag(call, "explain", &explained, &err) < 0)
         call_bad_request(call, &err);
     else
         query_start(call, call->id, wait_ms, form, traced);

@@ -18,7 +18,7 @@ struct compose {
     const struct job_form *form;
     char id[JOB_ID_SIZE];
     struct store_job job;
-    bool traced;
+    bool traced, explained;
     struct json_writer w; /* what came out */
     bool unreadable;
 };
@@ -31,6 +31,7 @@ static void put(void *arg, const struct reply_job *reply)
     struct compose *compose = arg;
     struct reply_job shown = *reply;
     shown.traced = compose->traced;
+    shown.explained = compose->explained;
     compose->form->put(&compose->w, &shown);
 }
 
@@ -101,11 +102,24 @@ static void make_aside(const struct compose *what)
     uv_queue_work(compose->call->master->loop, &compose->work, on_work, on_made);
 }
 
+/* A dialect without it has not looked at what it says. */
+static bool wants_explanation(struct call *call)
+{
+    bool wants = false;
+    return call_flag(call, "explain", &wants, NULL) == 0 && wants;
+}
+
 void compose_answer(struct call *call, const struct reply_job *what, const struct job_form *form)
 {
     const struct store_job *job = what->job;
     struct compose compose = {
-        .call = call, .langs = &call->master->langs, .form = form, .job = *job, .traced = what->traced};
+        .call = call,
+        .langs = &call->master->langs,
+        .form = form,
+        .job = *job,
+        .traced = what->traced,
+        .explained = wants_explanation(call),
+    };
     size_t stored = job->request_len + job->result_len;
     strncpy(compose.id, what->id, sizeof compose.id - 1);
     if (form->brief || stored < LARGE) {

@@ -11,6 +11,7 @@ static void show_read(const struct lang_table *langs, const struct reply_job *re
     if (lang) {
         limits = lang_resolve_limits(lang, &shown.submission->limits);
         shown.limits = &limits;
+        shown.lang = lang;
     }
     show(arg, &shown);
 }

@@ -1,6 +1,7 @@
 /* Field order follows document 003's examples, then what Sentinel adds. Of a hidden test case only what cannot carry
  * its input or expected output is shown: a program may print them, or put them into its exit code. */
 #include "reply.h"
+#include "explain.h"
 #include "trace.h"
 
 #include <stdio.h>
@@ -251,6 +252,8 @@ void reply_put_job(struct json_writer *w, const struct reply_job *reply)
     put_time(w, "finishedAt", job->finished_ms);
     if (reply->traced)
         trace_put(w, reply);
+    if (reply->explained)
+        explain_put(w, reply);
     json_close(w, '}');
 }
 

@@ -3,6 +3,7 @@
 #define SENTINEL_REPLY_H
 
 #include "json.h"
+#include "lang.h"
 #include "store.h"
 
 /* A stored job with its parts read; NULL: not there (yet). */
@@ -14,6 +15,8 @@ struct reply_job {
     const char *status;          /* instead of the state's name; or NULL */
     const struct limits *limits; /* what the submission's come to; NULL: unknown */
     bool traced;                 /* with its story */
+    const struct lang *lang;     /* NULL: unknown */
+    bool explained;              /* with what stands behind the verdicts */
 };
 
 /* GET /job/{id}: all there is. */

@@ -1,6 +1,7 @@
 /* The abuse catalogue as data: what hostile programs do, and what has to come of it. Used by `sentinel-executor
  * selftest` and, through it, by tests/sandbox. A case is held when each of its steps comes out as said, and the box is
- * afterwards as it was before (selftest_box.h). Times are in ms and scaled with --slow. */
+ * afterwards as it was before (selftest_box.h). Times are in ms; those of steps that end in time are scaled with
+ * --slow. */
 #ifndef SENTINEL_SELFTEST_CASES_H
 #define SENTINEL_SELFTEST_CASES_H
 

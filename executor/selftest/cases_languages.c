@@ -3,7 +3,9 @@
 #include "checks.h"
 
 #define REFUSED .good = good_refused_compilation, .wanted = "a refusal without a host file's contents"
-#define ENDS .good = good_compilation_ends, .wanted = "no program, and no more than the kept diagnostics"
+#define ENDS                                                                                       \
+    .causes = BY_ITSELF | BY_CPU | BY_WALL | BY_MEMORY | BY_OUTPUT, .good = good_compilation_ends, \
+    .wanted = "no program, and no more than the kept diagnostics"
 #define PATIENT                                                                            \
     {                                                                                      \
         .cpu_ms = 2000, .wall_ms = 15000, .processes = 64, .memory_mb = 512, .file_mb = 64 \

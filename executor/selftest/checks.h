@@ -28,6 +28,10 @@ bool good_six_times_false(const struct step *step, const struct box_answer *answ
 bool good_too_many_files(const struct step *step, const struct box_answer *answer);
 bool good_whatever(const struct step *step, const struct box_answer *answer);
 
+/* Whether the step is one that a limit of time may end: such limits are not scaled, and an emulated machine has no more
+ * to wait than others. */
+bool ends_by_time(const struct step *step);
+
 /* NULL, or the sentence that says in what the answer is not what the step wants, in `why`. `slow` multiplies times. */
 const char *step_complaint(const struct step *step, const struct box_answer *answer, double slow, char why[WHY_SIZE]);
 

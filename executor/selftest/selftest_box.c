@@ -220,16 +220,21 @@ static void on_answer(void *arg, struct box_answer *answer)
     t->failed = !answer || (t->step && step_complaint(t->step, answer, t->slow, t->why));
 }
 
-static uint64_t scaled_us(const struct selftest *t, unsigned ms, uint64_t standard_us)
+static double slow_of(const struct selftest *t, const struct step *step)
 {
-    return (uint64_t)((double)(ms ? (uint64_t)ms * 1000 : standard_us) * t->slow);
+    return ends_by_time(step) ? 1 : t->slow;
 }
 
-static struct box_limits limits_of(const struct selftest *t, const struct step_limits *l)
+static uint64_t scaled_us(unsigned ms, uint64_t standard_us, double slow)
+{
+    return (uint64_t)((double)(ms ? (uint64_t)ms * 1000 : standard_us) * slow);
+}
+
+static struct box_limits limits_of(const struct step_limits *l, double slow)
 {
     struct box_limits b = step_limits;
-    b.cpu_us = scaled_us(t, l->cpu_ms, b.cpu_us);
-    b.wall_us = scaled_us(t, l->wall_ms, b.wall_us);
+    b.cpu_us = scaled_us(l->cpu_ms, b.cpu_us, slow);
+    b.wall_us = scaled_us(l->wall_ms, b.wall_us, slow);
     if (l->memory_mb)
         b.memory_bytes = (uint64_t)l->memory_mb << 20;
     if (l->output_bytes)
@@ -311,7 +316,7 @@ static int run_verb(struct selftest *t, const struct step *step, const char *wor
     split(verb, argv + 1, ARRAY_LEN(argv) - 2);
     struct box_call call = {
         .profile = profile,
-        .limits = limits_of(t, &step->limits),
+        .limits = limits_of(&step->limits, slow_of(t, step)),
         .argv = argv,
         .env = env,
         .env_count = 1,
@@ -353,7 +358,7 @@ static int run_language(struct selftest *t, const struct step *step, const struc
     struct bytes input = {0};
     struct box_call call = {
         .profile = lang->compiled ? BOX_PROFILE_COMPILE : BOX_PROFILE_RUN,
-        .limits = limits_of(t, &l),
+        .limits = limits_of(&l, slow_of(t, step)),
         .argv = argv,
         .env = lang->env,
         .env_count = lang->env_count,
@@ -367,10 +372,11 @@ static int run_language(struct selftest *t, const struct step *step, const struc
     return r < 0 ? r : finish(t, &call.limits);
 }
 
+/* In an emulated machine each takes its time. */
 static unsigned times(const struct selftest *t, const struct step *step)
 {
     unsigned count = step->repeat ? step->repeat : 1;
-    return t->slow > 1 && count > 20 ? 20 : count; /* in an emulated machine each takes its time */
+    return t->slow > 1 && count > 20 ? 20 : count;
 }
 
 static int run_profiles(struct selftest *t, const struct step *step, const char *word)
@@ -470,7 +476,7 @@ static int start_and_see(struct selftest *t, const char *verb, size_t least, cha
     char program[] = "./probe", name[] = "probe";
     char *argv[] = {program, (char *)verb, NULL};
     struct source_file file = {.name = name, .content = t->probe};
-    struct box_call call = {.limits = limits_of(t, &(struct step_limits){.wall_ms = 60000, .cpu_ms = 60000}),
+    struct box_call call = {.limits = limits_of(&(struct step_limits){.wall_ms = 60000, .cpu_ms = 60000}, t->slow),
                             .argv = argv};
     struct bytes input = {0};
     struct pids now;

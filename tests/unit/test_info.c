@@ -92,9 +92,29 @@ static void test_command(void)
     ok(strstr(err.msg, nowhere) != NULL, "that names the path");
 }
 
+static void test_isolation(void)
+{
+    struct box_hello hello = {.tier = BOX_TIER_A_MINUS, .landlock_abi = 3, .cgroup_version = 2};
+    hello.mechanism[BOX_MECH_SECCOMP].on = true;
+    snprintf(hello.mechanism[BOX_MECH_LANDLOCK].detail, sizeof hello.mechanism[0].detail, "version 3, \"old\"");
+    cleanup_free char *text = info_isolation(&hello);
+    cJSON *root = NULL;
+    struct err err;
+    if (!ok(json_parse(text, strlen(text), &root, &err) == 0, "what a result keeps of the isolation is strict JSON"))
+        return;
+    is_int(cJSON_GetArraySize(at(root, "held")), 1, "what held");
+    is_str(cJSON_GetStringValue(cJSON_GetArrayItem(at(root, "held"), 0)), "seccomp", "by its name");
+    is_str(cJSON_GetStringValue(at(at(root, "missing"), "landlock")), "version 3, \"old\"", "what did not, and why");
+    is_int((long long)cJSON_GetNumberValue(at(root, "landlockAbi")), 3, "the kernel's Landlock");
+    ok(cJSON_GetStringValue(at(root, "kernel")) != NULL, "the kernel");
+    ok(strlen(text) < 2048, "and it is small");
+    cJSON_Delete(root);
+}
+
 int main(void)
 {
     test_info();
+    test_isolation();
     test_command();
     return done_testing();
 }

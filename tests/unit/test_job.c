@@ -97,6 +97,7 @@ static void test_result_roundtrip(void)
 {
     struct job_result r = {.verdict = VERDICT_DENIED,
                            .tier = xstrdup("A"),
+                           .isolation = xstrdup("{\"kernel\":\"6.12\",\"held\":[\"seccomp\"]}"),
                            .executor = xstrdup("cpp-1"),
                            .toolchain = xstrdup("g++ 12"),
                            .execution_ms = 12,
@@ -115,6 +116,10 @@ static void test_result_roundtrip(void)
                                           .out = bytes_of("\xff\0", 2),
                                           .out_total = 99,
                                           .truncated = true,
+                                          .end = RUN_END_WALL,
+                                          .waited_us = 11,
+                                          .lost_us = 12,
+                                          .lost_of_us = 13,
                                           .reason = xstrdup("SIGSYS")};
     struct job_result back = {0};
     struct err err = {0};
@@ -123,6 +128,10 @@ static void test_result_roundtrip(void)
     cleanup_free char *again = job_result_to_json(&back);
     is_str(again, text, "and is the same when stored again");
     ok(back.tests[0].run.out.len == 2 && back.tests[0].run.signal == 31, "output bytes and signal survive");
+    is_str(back.isolation, r.isolation, "what the isolation was made of survives");
+    ok(back.tests[0].run.end == RUN_END_WALL && back.tests[0].run.waited_us == 11 && back.tests[0].run.lost_us == 12 &&
+           back.tests[0].run.lost_of_us == 13,
+       "so do what ended the run, and what it waited");
     job_result_finish(&r);
     job_result_finish(&back);
 }
