@@ -112,7 +112,7 @@ static const struct setting table[] = {
     {"executor-id", "HOSTNAME", PROGRAM_EXECUTOR, TEXT(executor_id), "",
      .help = "unique name of this executor; empty: made from language, host and process id"},
     {"metrics-port", NULL, PROGRAM_EXECUTOR, INT(metrics_port), "0", RANGE(0, 65535),
-     .help = "port of the executor's `GET /metrics`; 0: none"},
+     .help = "port of the executor's `GET /metrics`, `/livez` and `/readyz`; 0: none"},
     {"metrics-host", NULL, PROGRAM_EXECUTOR, TEXT(metrics_host), "127.0.0.1",
      .help = "address of that port; whoever reaches it can read it"},
     {"slots", NULL, PROGRAM_EXECUTOR, INT(slots), "0", RANGE(0, 1024),

@@ -28,8 +28,8 @@ struct figures_now {
 
 struct metrics_port;
 
-/* GET /metrics on a port of its own: small, one request a connection, few connections, all with a time limit. The
- * message of an error names host and port. */
+/* GET /metrics, and for probes /livez and /readyz (200: Redis and a box are there), on a port of its own: small, one
+ * request a connection, few connections, all with a time limit. The message of an error names host and port. */
 int metrics_port_create(uv_loop_t *loop, const char *host, int port,
                         void (*now)(void *arg, struct figures_now *ret_now), void *arg, struct metrics_port **ret_port,
                         struct err *err) MUST_USE;

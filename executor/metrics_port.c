@@ -86,12 +86,25 @@ static void on_written(uv_write_t *write, int status)
     }
 }
 
+/* Is it a GET of `path`, with a query or without? */
+static bool asks_for(const struct connection *c, const char *path)
+{
+    size_t len = strlen(path);
+    return strncmp(c->request, "GET ", 4) == 0 && strncmp(c->request + 4, path, len) == 0 &&
+           strchr(" ?", c->request[4 + len]) && c->request[4 + len];
+}
+
 static char *make_answer(const struct connection *c)
 {
     struct figures_now now = {0};
-    if (strncmp(c->request, "GET /metrics ", 13) != 0 && strncmp(c->request, "GET /metrics?", 13) != 0)
-        return xasprintf("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     c->port->now(c->port->arg, &now);
+    bool ready = now.redis_up && now.slots_up > 0;
+    const char *status = asks_for(c, "/livez") || asks_for(c, "/metrics") ? "200 OK"
+                         : !asks_for(c, "/readyz")                        ? "404 Not Found"
+                         : ready                                          ? "200 OK"
+                                                                          : "503 Service Unavailable";
+    if (!asks_for(c, "/metrics"))
+        return xasprintf("HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
     cleanup_free char *text = figures_text(&now);
     return xasprintf("HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
                      metrics_content_type, strlen(text), text);

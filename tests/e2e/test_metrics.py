@@ -2,6 +2,7 @@
 make it grow."""
 
 import re
+import signal
 import subprocess
 
 import pytest
@@ -145,3 +146,16 @@ def test_the_executors_port_is_hard_to_hurt(watched):
                 answer = b""  # it does not read what it does not answer
             assert answer in (b"", b"HTTP/1.1 404 Not Found\r\n"), answer
     harness.wait_until(lambda: answers("/metrics") == 200, "it answers after all that")
+
+
+def test_executor_answers_probes(watched):
+    """Alive as long as it turns its loop; ready while it has a box and Redis."""
+    def status(path):
+        return requests.get(watched.executor_url + path, timeout=5).status_code
+
+    assert [status(path) for path in ("/livez", "/readyz", "/readyz?verbose", "/readyzz", "/")] == [200, 200, 200, 404, 404]
+    watched.redis.signal(signal.SIGKILL)
+    harness.wait_until(lambda: status("/readyz") == 503, "it is not ready without Redis")
+    assert status("/livez") == 200
+    watched.start_redis()
+    harness.wait_until(lambda: status("/readyz") == 200, "it is ready again")
