@@ -31,13 +31,13 @@ def overlay(name):
 
 
 @functools.cache
-def variant(*components):
-    """prod with components."""
+def variant(*components, overlay="prod"):
+    """An overlay with components."""
     with tempfile.TemporaryDirectory() as folder:
         where = os.path.relpath(ROOT / "k8s", os.path.realpath(folder))
         pathlib.Path(folder, "kustomization.yaml").write_text(json.dumps({
             "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
-            "resources": [f"{where}/overlays/prod"], "components": [f"{where}/components/{name}" for name in components]}))
+            "resources": [f"{where}/overlays/{overlay}"], "components": [f"{where}/components/{name}" for name in components]}))
         return build(folder)
 
 

@@ -11,6 +11,7 @@ import packages
 import toolchains
 from build import build
 from counts import Count, count_junit, count_tap
+from images import build_all
 from paths import ASAN, BOX, EXECUTOR, MASTER, RELEASE, TOP
 from progress import Failure, from_first, run, say
 
@@ -177,6 +178,28 @@ def k8s(extra):
                                 "SENTINEL_TEST_SCHEMAS": str(kubernetes.schemas())}, extra)
 
 
+IMAGE_LANGUAGES = "c,cpp,go,java,javascript,php,python,ruby,rust"  # the nine of documents 001 and 003
+
+
+def images(extra):
+    """The images, built, and run as the pods of the manifests."""
+    packages.install([*packages.ENGINE, *packages.RUN], "testing images")
+    container, _, tag = build_all(IMAGE_LANGUAGES.split(","), tags=["test"])
+    if container.name == "docker":
+        raise Failure("the images suite runs containers with podman; docker was found, and podman would not see its images")
+    return pytest_suite("images", {"SENTINEL_TEST_KUBECTL": kubernetes.kubectl(), "SENTINEL_TEST_TAG": tag,
+                                   "SENTINEL_TEST_LANGUAGES": IMAGE_LANGUAGES}, extra)
+
+
+def autoscale(extra):
+    """KEDA and the HPA, played over real processes."""
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    toolchains.install("python")
+    return pytest_suite("autoscale", {"SENTINEL_BUILD": str(RELEASE), "SENTINEL_TEST_KUBECTL": kubernetes.kubectl()}, extra)
+
+
 SUITES = {
     "unit": lambda extra: meson_suite("unit", extra),
     "integration": lambda extra: meson_suite("integration", extra),
@@ -191,6 +214,8 @@ SUITES = {
     "waiters": lambda extra: waiters(extra, "waiters", 10_000),
     "load": load,
     "vm": vm,
+    "images": images,
+    "autoscale": autoscale,
 }
 DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short", "waiters-short"]
 
