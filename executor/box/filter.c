@@ -22,6 +22,8 @@
 
 #include "filter_tables.h"
 
+enum { API_KILL_PROCESS = 3 };
+
 static void must(int error, const char *what)
 {
     if (error < 0)
@@ -110,6 +112,8 @@ static void build(enum filter_kind kind, bool host_is_seen, struct sock_fprog *r
 
 void filter_build_all(uint32_t tier, struct sock_fprog ret_filters[FILTER_COUNT])
 {
+    if (seccomp_api_get() < API_KILL_PROCESS)
+        die("seccomp: refused to us, or too old here");
     for (int kind = 0; kind < FILTER_COUNT; kind++) {
         free(ret_filters[kind].filter);
         build((enum filter_kind)kind, tier == BOX_TIER_B, &ret_filters[kind]);

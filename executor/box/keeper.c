@@ -71,12 +71,12 @@ void launcher_stop(struct keeper *k)
     if (k->launcher_fd < 0)
         return;
     syscall(SYS_pidfd_send_signal, k->launcher_fd, SIGKILL, NULL, 0);
+    close_fds(&k->launcher_socket, 1); /* which would end it, too */
     while (waitid(P_PIDFD, (id_t)k->launcher_fd, &info, WEXITED) < 0 && errno == EINTR)
         ;
     while (k->confinement.tier == BOX_TIER_B && (wait(NULL) >= 0 || errno == EINTR))
         ;
     close_fds(&k->launcher_fd, 1);
-    close_fds(&k->launcher_socket, 1);
 }
 
 static int write_proc(pid_t pid, const char *name, const char *text)
@@ -110,10 +110,14 @@ static int await_ready(struct keeper *k, char why[160])
 {
     struct note note = {.error = ETIMEDOUT, .step = "the launcher's start"};
     struct pollfd ready = {.fd = k->launcher_socket, .events = POLLIN};
-    if (poll(&ready, 1, LAUNCHER_START_MS) > 0 &&
-        message_receive(k->launcher_socket, &note, sizeof note, NULL, 0, 0) != sizeof note)
+    ssize_t got = 0;
+    if (poll(&ready, 1, LAUNCHER_START_MS) > 0) {
         note.error = ECHILD;
-    else if (note.kind == NOTE_READY)
+        do /* one that ended before it was admitted is told first, and its note then */
+            got = message_receive(k->launcher_socket, &note, sizeof note, NULL, 0, 0);
+        while (got == -ECONNRESET);
+    }
+    if (got == sizeof note && note.kind == NOTE_READY)
         return 0;
     snprintf(why, 160, "%.100s: %s", note.step, strerror(note.error));
     return -note.error;
@@ -127,10 +131,8 @@ static int launcher_admit(struct keeper *k, pid_t pid, char why[160])
         snprintf(why, 160, "mapping ids: %s", strerror(-error));
     else if (k->cgroup != NULL && (error = k->cgroup->driver->join(k->cgroup, pid)) < 0)
         snprintf(why, 160, "entering the cgroup: %s", strerror(-error));
-    if (error == 0)
-        error = message_send(k->launcher_socket, "", 1, NULL, 0);
-    if (error == 0)
-        error = await_ready(k, why);
+    if (error == 0 && (error = message_send(k->launcher_socket, "", 1, NULL, 0)) <= 0)
+        error = await_ready(k, why); /* one that is gone may have left a note */
     uid_t its_id = config->two_ids ? config->uid_base : geteuid();
     if (error == 0 && k->cgroup != NULL && (error = k->cgroup->driver->settle(k->cgroup, pid, its_id)) < 0)
         snprintf(why, 160, "settling in the cgroup: %s", strerror(-error));

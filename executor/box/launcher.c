@@ -44,7 +44,7 @@ static _Noreturn void setup_failed(int socket, const char *step)
     _exit(1);
 }
 
-/* Only what is named is kept; the executor's socket above all must not come along. */
+/* Only what is named is kept, the socket to the keeper first; the executor's socket above all must not come along. */
 static void setup_descriptors(int *kept[], int count)
 {
     for (int i = 0; i < count; i++) {
@@ -59,7 +59,8 @@ static void setup_descriptors(int *kept[], int count)
         else
             close(3 + i);
     }
-    close_range(3 + (unsigned int)count, ~0u, 0);
+    if (close_range(3 + (unsigned int)count, ~0u, 0) < 0)
+        setup_failed(*kept[0], "close_range");
 }
 
 /* The program inherits this: default dispositions and an empty mask, whatever the executor had. */

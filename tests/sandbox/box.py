@@ -131,7 +131,7 @@ def pack_request(argv, *, env=None, files=(), collect=(), collect_max=0, limits=
 class Box:
     """A started box. `options` go behind ours; the log is what it wrote to standard error."""
 
-    def __init__(self, *options, grants=GRANTS, program=None, user=None, probe=None, wrapper=()):
+    def __init__(self, *options, grants=GRANTS, program=None, user=None, probe=None, wrapper=(), shim=None):
         self.log_file = tempfile.TemporaryFile()
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [*wrapper, program or os.environ["SENTINEL_BOX"]]
@@ -144,6 +144,8 @@ class Box:
                 os.setgroups([])
                 os.setgid(user)
                 os.setuid(user)
+            if shim is not None:
+                shim()
 
         if theirs.fileno() == 3:
             os.set_inheritable(3, True)
