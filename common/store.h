@@ -201,6 +201,37 @@ struct store_counters {
 void store_counters(struct store *store, const char *const *languages, size_t count,
                     void (*cb)(void *arg, const struct err *err, const struct store_counters *rows), void *arg);
 
+/* An execution's part in the figures of its language, its owner and its user. */
+enum { STORE_USAGE_HOURS = 168, STORE_USAGE_USERS_MOST = 10000 };
+struct store_execution {
+    const char *owner; /* "" without keys */
+    const char *user;  /* or NULL */
+    enum job_state state;
+    bool accepted;
+    int64_t ms;
+    int64_t memory_kb; /* the greatest peak of its tests */
+};
+/* In this hour's bucket. Lost when the caller dies before: a figure, not a promise. */
+void store_record(struct store *store, const char *language, const struct store_execution *done,
+                  void (*cb)(void *arg, const struct err *err), void *arg);
+struct store_usage {
+    int64_t executions;
+    int64_t accepted;
+    int64_t completed;
+    int64_t failed;
+    int64_t cancelled;
+    int64_t ms; /* sum, as the next */
+    int64_t memory_kb;
+    int64_t memory_peak_kb;
+    int64_t to_100_ms; /* executions that took no longer */
+    int64_t to_1000_ms;
+};
+/* Over the last 1 to STORE_USAGE_HOURS hours, this one among them: rows[i] is of languages[i]. owner NULL: of all, ""
+ * as well; user NULL: of all users. */
+void store_usage(struct store *store, const char *const *languages, size_t count, int64_t hours, const char *owner,
+                 const char *user, void (*cb)(void *arg, const struct err *err, const struct store_usage *rows),
+                 void *arg);
+
 /* One pass over a language's leases and stale queue heads. Any master, once a second. */
 struct store_reaped {
     int64_t requeued;

@@ -19,9 +19,11 @@ extern const struct redis_script store_script_load;
 extern const struct redis_script store_script_progress;
 extern const struct redis_script store_script_reap;
 extern const struct redis_script store_script_recent;
+extern const struct redis_script store_script_record;
 extern const struct redis_script store_script_renew;
 extern const struct redis_script store_script_requeue;
 extern const struct redis_script store_script_retry;
+extern const struct redis_script store_script_usage;
 extern const struct redis_script store_script_wake;
 extern const struct redis_script *const store_scripts[]; /* all of them, then NULL */
 
@@ -89,6 +91,7 @@ struct store_op {
         void (*renew)(void *, const struct err *, const enum store_lease *, size_t);
         void (*lease)(void *, const struct err *, enum store_lease);
         void (*cached)(void *, const struct err *, const char *, size_t);
+        void (*usage)(void *, const struct err *, const struct store_usage *);
         void (*plain)(void *, const struct err *);
     } cb;
     void *arg;

@@ -57,6 +57,7 @@ struct held {
     const char *verdict; /* name, or NULL */
     char *result;        /* stored JSON, or NULL */
     char *reason;
+    struct store_execution execution; /* its strings are our own */
     unsigned refusals;
     int64_t retry_ms;
     uv_timer_t timer;
@@ -131,6 +132,8 @@ static void held_unref(struct held *h)
     free(h->token);
     free(h->result);
     free(h->reason);
+    free((char *)h->execution.owner);
+    free((char *)h->execution.user);
     free(h);
     consumer_unref(c);
 }
@@ -165,6 +168,20 @@ static void count_outcome(const struct held *h, const char *outcome)
     metric_add(&figure_jobs, 1, h->served->lang->name, outcome);
 }
 
+static void on_recorded(void *arg, const struct err *err)
+{
+    (void)arg;
+    if (err)
+        log_event(LOG_WARN, "execution not recorded", LOG_TEXT("error", err->msg));
+}
+
+static void record(struct held *h)
+{
+    h->execution.state = h->outcome;
+    if (h->consumer->options.record)
+        store_record(h->consumer->options.store, h->served->lang->name, &h->execution, on_recorded, NULL);
+}
+
 static void count_end(const struct held *h)
 {
     count_outcome(h, h->goes_back ? "given_back" : h->verdict ? h->verdict : job_state_name(h->outcome));
@@ -186,6 +203,8 @@ static void on_delivered(void *arg, const struct err *err, enum store_lease leas
         log_held(LOG_WARN, "job was another's before it ended", h);
     } else {
         count_end(h);
+        if (!h->goes_back)
+            record(h);
         log_held(LOG_INFO, h->goes_back ? "job given back" : "job ended", h);
     }
     held_step(h, err && h->refusals < REFUSALS_MOST ? EVENT_UNHEARD : EVENT_DELIVERED);
@@ -285,6 +304,15 @@ static void held_step(struct held *h, enum held_event event)
 
 /* ---- results that answer again ---------------------------------------------------------------------------------- */
 
+static void take_figures(struct store_execution *execution, const struct job_result *result)
+{
+    execution->accepted = result->verdict == VERDICT_ACCEPTED;
+    execution->ms = result->execution_ms;
+    for (size_t i = 0; i < result->test_count; i++)
+        if (result->tests[i].run.memory_kb > execution->memory_kb)
+            execution->memory_kb = result->tests[i].run.memory_kb;
+}
+
 /* Whether the text is a result that this release reads; it is the job's then. */
 static bool take_cached(struct held *h, const char *text, size_t len)
 {
@@ -294,6 +322,8 @@ static bool take_cached(struct held *h, const char *text, size_t len)
         return false;
     result.cached = true;
     h->verdict = verdict_name(result.verdict);
+    take_figures(&h->execution, &result);
+    h->execution.ms = 0; /* of this execution */
     h->result = job_result_to_json(&result);
     job_result_finish(&result);
     return true;
@@ -348,6 +378,7 @@ static void on_run_done(void *arg, enum job_run_end end, const struct job_result
     h->reason = reason ? xstrdup(reason) : NULL;
     if (result) {
         h->verdict = verdict_name(result->verdict);
+        take_figures(&h->execution, result);
         h->result = job_result_to_json(result);
         keep_result(h, result);
     }
@@ -518,6 +549,7 @@ static void begin(struct source *source, const struct store_claimed *job)
 {
     struct consumer *c = source->consumer;
     struct held *h = hold(source, job);
+    h->execution.owner = xstrdup(job->owner);
     int64_t waited_ms = now_wall_ms() - job->created_ms; /* by two clocks */
     metric_observe(&figure_queue_seconds, waited_ms > 0 ? (double)waited_ms / 1000 : 0, h->served->lang->name);
     struct err err;
@@ -528,9 +560,12 @@ static void begin(struct source *source, const struct store_claimed *job)
         held_step(h, EVENT_ENDED);
         return;
     }
-    if (submission_from_json(job->request, job->request_len, &h->submission, &err) < 0)
+    if (submission_from_json(job->request, job->request_len, &h->submission, &err) < 0) {
         end_at_once(h, JOB_FAILED, err.msg);
-    else if (h->submission.file_count == 0 || h->submission.test_count == 0)
+        return;
+    }
+    h->execution.user = h->submission.user_id ? xstrdup(h->submission.user_id) : NULL;
+    if (h->submission.file_count == 0 || h->submission.test_count == 0)
         end_at_once(h, JOB_FAILED, "the stored request has no file or no test");
     else if (h->submission.cache)
         look_for_result(h, job->owner);

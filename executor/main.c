@@ -205,6 +205,7 @@ static int open_store(struct executor *x, struct err *err)
         .served_count = x->langs.count,
         .executor = x->id,
         .lease_ms = c->lease_ms,
+        .record = strcmp(c->metrics, "true") == 0,
         .max_jobs = c->max_jobs,
         .idle_ms = c->idle_exit_s * 1000,
         .on_drained = on_drained,

@@ -23,6 +23,8 @@ void api_status(struct call *call);
 
 void api_languages(struct call *call);
 void api_load(struct call *call);
+void api_v1_metrics(struct call *call);
+void api_v1_user_metrics(struct call *call);
 void api_health(struct call *call);
 void api_livez(struct call *call);
 void api_readyz(struct call *call);

@@ -42,6 +42,8 @@ static const struct http_route routes[] = {
     {"GET", "/openapi.json", api_asset, ACCESS_DOCS},
     {"GET", "/openapi.yaml", api_asset, ACCESS_DOCS},
     {"POST", "/api/v1/execute", api_v1_execute},
+    {"GET", "/api/v1/metrics", api_v1_metrics},
+    {"GET", "/api/v1/metrics/user/{id}", api_v1_user_metrics},
     {"GET", "/api/v1/languages", api_languages, ACCESS_LANGUAGES},
     {"GET", "/api/v1/health", api_health, ACCESS_HEALTH},
 };
