@@ -15,7 +15,7 @@ struct consumer_options {
     size_t served_count;
     const char *executor;
     int64_t lease_ms;
-    bool record; /* executions, for the figures of owners and users */
+    bool record;      /* executions, for the figures of owners and users */
     int64_t max_jobs; /* after so many claims it drains by itself; 0: never */
     int64_t idle_ms;  /* when nothing was held for this long it drains by itself; 0: never */
     /* After consumer_drain, or a drain of its own: nothing is held any more. Once, never from inside a call. */
