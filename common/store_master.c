@@ -243,6 +243,7 @@ static bool read_executor(const redisReply *row, struct store_executor_load *out
     out->info_len = row->element[1]->len;
     out->seen_ms = reply_int(row->element[2]);
     out->alive = reply_int(row->element[3]) != 0;
+    out->lost = row->elements > 4 && reply_int(row->element[4]) != 0;
     return true;
 }
 

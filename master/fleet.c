@@ -217,11 +217,17 @@ void fleet_put_languages(struct json_writer *w, const struct fleet *fleet, const
 /* ---- /health ------------------------------------------------------------------------------------------------------
  */
 
-/* Only those alive are told of: one that left by scaling in and one that was lost look the same afterwards, and
- * the registry remembers hundreds of them. */
+/* Those that are alive, and those that were lost not long ago. Who left is no longer told of. */
+static bool is_shown(const struct fleet *fleet, size_t i)
+{
+    return fleet->load->executors[i].alive || fleet->load->executors[i].lost;
+}
+
 static const char *executor_state(const struct fleet *fleet, size_t i)
 {
     const cJSON *info = fleet->infos[i];
+    if (fleet->load->executors[i].lost)
+        return "lost";
     return info && number(info, "slotsUp") >= number(info, "slots") ? "healthy" : "degraded";
 }
 
@@ -257,7 +263,7 @@ static void put_state(struct json_writer *w, const char *id, const char *state)
 bool fleet_healthy(const struct fleet *fleet)
 {
     for (size_t i = 0; fleet->load && i < fleet->load->executor_count; i++)
-        if (fleet->load->executors[i].alive && strcmp(executor_state(fleet, i), "healthy") != 0)
+        if (is_shown(fleet, i) && strcmp(executor_state(fleet, i), "healthy") != 0)
             return false;
     return true;
 }
@@ -284,12 +290,12 @@ void fleet_put_health(struct json_writer *w, const struct fleet *fleet)
     size_t count = fleet->load ? fleet->load->executor_count : 0;
     json_open(w, "queues", '{');
     for (size_t i = 0; i < count; i++)
-        if (fleet->load->executors[i].alive)
+        if (is_shown(fleet, i))
             put_state(w, fleet->load->executors[i].id, executor_state(fleet, i));
     json_close(w, '}');
     json_open(w, "executors", '[');
     for (size_t i = 0; i < count; i++)
-        if (fleet->load->executors[i].alive)
+        if (is_shown(fleet, i))
             put_executor(w, fleet, i);
     json_close(w, ']');
 }

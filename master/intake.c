@@ -69,7 +69,7 @@ static struct intake_reply reply_of(const struct err *err, const struct store_en
                                      .repeated = stored->outcome == STORE_ENQUEUE_REPEATED,
                                      .created_ms = stored->enqueued_ms};
     case STORE_ENQUEUE_CONFLICT:
-        return (struct intake_reply){.status = 409,
+        return (struct intake_reply){.status = 422,
                                      .code = "idempotency_conflict",
                                      .field = "Idempotency-Key",
                                      .message = "this key came before with another body"};

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- KEYS[1] is the registry, the others are languages' bases. alive_ms → now, one row a language (waiting, active,
--- completed, failed, cancelled, expired), one row an executor (id, info, seen, alive), the last seen first.
+-- completed, failed, cancelled, expired), one row an executor (id, info, seen, alive, lost), the last seen first.
 local now = now_ms()
 local alive_since = now - tonumber(ARGV[1])
 local languages, executors = {}, {}
@@ -10,7 +10,9 @@ for i = 1, #seen, 2 do
   local info = redis.call('HGET', base, seen[i])
   if info then
     local at = tonumber(seen[i + 1])
-    executors[#executors + 1] = {seen[i], info, at, at >= alive_since and 1 or 0}
+    local alive = at >= alive_since
+    local lost = not alive and at > now - 600000 and not redis.call('HGET', key('left'), seen[i])
+    executors[#executors + 1] = {seen[i], info, at, alive and 1 or 0, lost and 1 or 0}
   end
 end
 

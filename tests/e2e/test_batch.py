@@ -59,7 +59,7 @@ def test_a_repeated_key_gives_the_same_jobs(client):
     assert first["replies"][0]["id"] != first["replies"][1]["id"]
     changed = batch(client, [HELLO, {**HELLO, "code": "print('other')"}], headers=headers)
     assert changed["replies"][0]["id"] == first["replies"][0]["id"]
-    assert changed["replies"][1]["httpStatus"] == 409
+    assert changed["replies"][1]["httpStatus"] == 422
     assert changed["replies"][1]["error"]["code"] == "idempotency_conflict"
 
 

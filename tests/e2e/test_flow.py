@@ -284,6 +284,20 @@ def test_a_job_tells_its_story(make_service):
     check_error(service.client.get(f"/job/{job_id}?trace=yes"), 422, "invalid_request", "trace")
 
 
+def test_health_tells_who_was_lost_from_who_left(make_service):
+    service = make_service(languages=("python", "c"), slots=1)
+    states = lambda: service.client.get("/health").json()["queues"]
+    wait_until(lambda: states() == {"python-1": "healthy", "c-1": "healthy"}, "both are there")
+    service.executors["python-1"].signal(signal.SIGKILL)
+    service.executors["c-1"].signal(signal.SIGTERM)
+    wait_until(lambda: states() == {"python-1": "lost"}, "one left, the other was lost")
+    health = service.client.get("/health").json()
+    assert health["status"] == "degraded" and [one["status"] for one in health["executors"]] == ["lost"]
+    service.executors["python-1"].wait()
+    service.start_executor("python")
+    wait_until(lambda: states() == {"python-1": "healthy"}, "it is back")
+
+
 def test_executor_that_was_thought_dead(make_service):
     """It is stopped for longer than its lease; when it goes on, what it finished no longer counts."""
     service = make_service(languages=("python",), slots=1, lease_ms=500)

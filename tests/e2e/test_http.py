@@ -349,7 +349,7 @@ def test_idempotency_key(client):
     assert (first.status_code, again.status_code) == (202, 202), again.text
     assert first.json()["id"] == again.json()["id"]
     other = client.post("/execute", submission(stopOnFailure=True), headers=headers)
-    check_error(other, 409, "idempotency_conflict", "Idempotency-Key")
+    check_error(other, 422, "idempotency_conflict", "Idempotency-Key")
     finished = client.finish(first.json()["id"])
     late = client.post("/execute?wait=30", submission(), headers=headers)
     assert late.status_code == 200 and late.json()["id"] == finished["id"]

@@ -425,6 +425,7 @@ struct registry {
     char first[64];
     char info[64];
     bool alive;
+    bool lost;
     int64_t age_ms;
 };
 
@@ -439,6 +440,7 @@ static void on_registry(void *arg, const struct err *err, const struct store_loa
         snprintf(out->first, sizeof out->first, "%s", load->executors[0].id);
         snprintf(out->info, sizeof out->info, "%s", load->executors[0].info);
         out->alive = load->executors[0].alive;
+        out->lost = load->executors[0].lost;
         out->age_ms = load->now_ms - load->executors[0].seen_ms;
     }
 }
@@ -461,7 +463,7 @@ static void test_registry(void)
     is_str(seen.info, "{\"version\":\"3.11\"}", "with what it said");
     ok(unregister(store, "python-7") == 0, "it leaves");
     seen = registry();
-    ok(seen.count == 1 && !seen.alive, "and is remembered, but not as alive");
+    ok(seen.count == 1 && !seen.alive && !seen.lost, "and is remembered, but not as alive");
     ok(unregister(store, "python-8") == 0 && registry().count == 1, "one that never came cannot leave");
     for (int i = 0; i < 300; i++) {
         server_int(&server, "HSET sentinel:executors old-%d {}", i);

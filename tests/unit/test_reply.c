@@ -205,8 +205,9 @@ static void test_load(void)
         {.id = "python-2", .info = info, .info_len = strlen(info), .alive = true, .seen_ms = 2},
         {.id = "ha\"lf", .info = half, .info_len = strlen(half), .alive = true, .seen_ms = 3},
         {.id = "py-3", .info = "garbage", .info_len = 7, .alive = false, .seen_ms = 3},
+        {.id = "py-4", .info = info, .info_len = strlen(info), .lost = true, .seen_ms = 1},
     };
-    struct store_load load = {.queues = queues, .queue_count = 2, .executors = executors, .executor_count = 4};
+    struct store_load load = {.queues = queues, .queue_count = 2, .executors = executors, .executor_count = 5};
     struct fleet fleet;
     struct json_writer w = {0};
     fleet_init(&fleet, &load);
@@ -235,7 +236,8 @@ static void test_load(void)
     root = parsed(&w);
     is_str(str_at(root, "queues.python-1"), "healthy", "the state of each executor");
     is_str(str_at(root, "queues.ha\"lf"), "degraded", "one that lost a slot, its id escaped");
-    ok(!at(root, "queues.py-3") && cJSON_GetArraySize(at(root, "executors")) == 3, "one that is gone is left out");
+    ok(!at(root, "queues.py-3") && cJSON_GetArraySize(at(root, "executors")) == 4, "one that left is left out");
+    is_str(str_at(root, "queues.py-4"), "lost", "one that was lost is not");
     is_str(str_at(root, "executors.0.isolation"), "A", "its isolation");
     cJSON_Delete(root);
     fleet_finish(&fleet);

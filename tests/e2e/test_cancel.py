@@ -1,0 +1,31 @@
+"""Cancelling what runs: its box is dead at once, by the control channel, and the job ends as cancelled."""
+
+import os
+import time
+
+import service as harness
+from service import wait_until
+
+SLEEPER = {"language": "python", "code": "import time\nprint('on', flush=True)\ntime.sleep(60)",
+           "testCases": [{"input": "", "expected": ""}] * 3}
+
+
+def programs_of(executor):
+    return [pid for pid, name in harness.descendants(executor.pid).items() if "python" in name]
+
+
+def test_a_cancelled_program_is_dead_at_once(make_service):
+    """The lease is so long that its renewal would tell the executor of the cancel only after the bound."""
+    service = make_service(languages=("python",), slots=2, lease_ms=60000)
+    executor = service.executors["python-1"]
+    took_ms = []
+    for _ in range(5):
+        job_id = service.client.submit(SLEEPER)
+        running = wait_until(lambda: len(programs_of(executor)) >= 2 and programs_of(executor), "two of its tests run")
+        asked = time.monotonic()
+        assert service.client.delete(f"/job/{job_id}").status_code == 202
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in running), "its programs are dead", 10)
+        took_ms.append((time.monotonic() - asked) * 1000)
+        job = service.client.finish(job_id)
+        assert (job["status"], job["attempts"]) == ("cancelled", 1), job
+    print("dead after", ", ".join(f"{ms:.0f}" for ms in sorted(took_ms)), "ms")
