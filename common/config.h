@@ -43,8 +43,13 @@ struct config {
     char *api_keys;         /* the same lines as the file's, ";" between */
     char *allow_open;       /* "true": a public address may be served without keys */
     char *open_routes;
-    int64_t heartbeat_s;  /* of an event stream */
-    int64_t v1_timeout_s; /* of a run that the v1 dialect gives none */
+    char *callback_secret; /* "": no callbacks */
+    char *callback_allow;
+    int64_t callback_attempts;
+    int64_t callback_timeout_ms;
+    int64_t callback_pause_ms; /* before the second attempt */
+    int64_t heartbeat_s;       /* of an event stream */
+    int64_t v1_timeout_s;      /* of a run that the v1 dialect gives none */
     char *trusted_proxies;
     char *cors_origins;
     int64_t rate_ip; /* requests a minute; 0: no limit */

@@ -200,6 +200,7 @@ void submission_finish(struct submission *s)
     free(s->language);
     free(s->user_id);
     free(s->metadata);
+    free(s->callback_url);
     *s = (struct submission){0};
 }
 

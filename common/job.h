@@ -86,8 +86,9 @@ struct submission {
     bool stop_on_failure;
     bool cache; /* an earlier result of the same may answer */
     bool priority;
-    char *user_id;  /* or NULL */
-    char *metadata; /* a JSON value as text, or NULL */
+    char *user_id;      /* or NULL */
+    char *metadata;     /* a JSON value as text, or NULL */
+    char *callback_url; /* or NULL; for the queue, not for executors: it is no part of the stored form */
 };
 
 /* What one run in a box came to; the evidence behind its verdict. */

@@ -48,6 +48,7 @@ struct store_enqueue {
     bool priority;
     const char *idempotency_key; /* or NULL */
     const char *body_hash;       /* with the key: hex of the request's hash */
+    const char *callback;        /* a URL that is told of the job's end, or NULL */
 };
 enum store_enqueued {
     STORE_ENQUEUED,
@@ -83,6 +84,13 @@ struct store_job {
     int64_t created_ms; /* Redis' clock, since the epoch; 0: not yet */
     int64_t started_ms;
     int64_t finished_ms;
+    /* Of the callback; NULL and 0 where there is none, or nothing to say yet. */
+    const char *callback;       /* URL */
+    const char *callback_state; /* "pending", "delivered" or "failed", from the job's end on */
+    const char *callback_error; /* of the last attempt */
+    int64_t callback_attempts;
+    int64_t callback_status; /* HTTP, of the last attempt */
+    int64_t callback_at_ms;
 };
 /* What befell a job. Past some forty events the second is forgotten for each new one. */
 struct store_trace {
@@ -167,6 +175,30 @@ struct store_load {
 };
 void store_load(struct store *store, const char *const *languages, size_t count,
                 void (*cb)(void *arg, const struct err *err, const struct store_load *load), void *arg);
+
+/* A callback that is due: now the caller's for lease_ms, after which another master takes it. */
+struct store_callback {
+    const char *id;
+    const char *url;
+    int64_t attempt; /* from 1 */
+    int64_t finished_ms;
+};
+/* Up to `most`, of all these languages. */
+void store_callbacks(struct store *store, const char *const *languages, size_t count, int64_t lease_ms, size_t most,
+                     int64_t max_attempts,
+                     void (*cb)(void *arg, const struct err *err, const struct store_callback *due, size_t count),
+                     void *arg);
+/* What an attempt came to. retry_ms: when to try again; or < 0, and it has ended. */
+struct store_called {
+    const char *id;
+    int64_t attempt;
+    bool delivered;
+    int64_t status; /* HTTP; 0: no answer */
+    const char *error;
+    int64_t retry_ms;
+};
+void store_called(struct store *store, const struct store_called *called, void (*cb)(void *arg, const struct err *err),
+                  void *arg);
 
 /* One of the last jobs, without what was asked and what came out. */
 struct store_recent {

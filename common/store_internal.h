@@ -6,6 +6,8 @@
 #include "store.h"
 
 extern const struct redis_script store_script_beat;
+extern const struct redis_script store_script_callbacks;
+extern const struct redis_script store_script_called;
 extern const struct redis_script store_script_cancel;
 extern const struct redis_script store_script_claim;
 extern const struct redis_script store_script_complete;
@@ -85,6 +87,7 @@ struct store_op {
         void (*dead)(void *, const struct err *, const struct store_dead *, size_t);
         void (*retry)(void *, const struct err *, bool);
         void (*follow)(void *, const struct err *, const struct store_job *, const struct store_text *, size_t);
+        void (*callbacks)(void *, const struct err *, const struct store_callback *, size_t);
         void (*recent)(void *, const struct err *, const struct store_recent *, size_t);
         void (*reap)(void *, const struct err *, const struct store_reaped *);
         void (*claim)(void *, const struct err *, const struct store_claimed *);

@@ -57,14 +57,18 @@ void store_enqueue(struct store *store, const struct store_enqueue *job,
     args_int(&a, store->options.result_ttl_ms);
     args_str(&a, job->idempotency_key);
     args_str(&a, job->body_hash);
+    args_str(&a, job->callback);
     store_op_eval(op, &store_script_enqueue, 1, &a, on_enqueue);
 }
 
 /* ---- get ------------------------------------------------------------------------------------------------------ */
 
+/* Request and trace, which may be large, come last and can be left out. */
 static const char *const job_fields[] = {
-    "state", "owner",   "result",  "reason",   "executor", "attempts", "done",
-    "tests", "created", "started", "finished", "request",  "trace",
+    "state",           "owner",       "result",         "reason",         "executor",
+    "attempts",        "done",        "tests",          "created",        "started",
+    "finished",        "callback",    "callback_state", "callback_error", "callback_attempts",
+    "callback_status", "callback_at", "request",        "trace",
 };
 enum { JOB_FIELD_COUNT = ARRAY_LEN(job_fields), JOB_SMALL_FIELD_COUNT = JOB_FIELD_COUNT - 2 };
 
@@ -99,10 +103,16 @@ static int read_job(const redisReply *reply, struct store_job *out)
     out->created_ms = reply_int(field[8]);
     out->started_ms = reply_int(field[9]);
     out->finished_ms = reply_int(field[10]);
+    out->callback = reply_str(field[11]);
+    out->callback_state = reply_str(field[12]);
+    out->callback_error = reply_str(field[13]);
+    out->callback_attempts = reply_int(field[14]);
+    out->callback_status = reply_int(field[15]);
+    out->callback_at_ms = reply_int(field[16]);
     if (reply->elements == JOB_FIELD_COUNT) {
-        out->request = reply_str(field[11]);
-        out->request_len = out->request ? field[11]->len : 0;
-        out->trace = reply_str(field[12]);
+        out->request = reply_str(field[17]);
+        out->request_len = out->request ? field[17]->len : 0;
+        out->trace = reply_str(field[18]);
     }
     return 0;
 }

@@ -160,3 +160,26 @@ struct address address_of_client(const struct address_list *trusted, const struc
     }
     return client;
 }
+
+/* ---- addresses that are nobody's to name ------------------------------------------------------------------------- */
+
+/* IANA's special-purpose registries, multicast, what embeds IPv4 addresses (NAT64, 6to4, Teredo), and the platform
+ * address of Azure, which is public and answers inside only. */
+static const char closed_networks[] =
+    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 168.63.129.16/32, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, "
+    "192.0.2.0/24, 192.88.99.0/24, 192.168.0.0/16, 198.18.0.0/15, 198.51.100.0/24, 203.0.113.0/24, 224.0.0.0/3, "
+    "::/96, 64:ff9b::/96, 64:ff9b:1::/48, 100::/64, 2001::/23, 2001:db8::/32, 2002::/16, 3fff::/20, 5f00::/16, "
+    "fc00::/7, fe80::/10, fec0::/10, ff00::/8";
+
+static const struct address_list *closed_list(void)
+{
+    static struct address_list list;
+    if (list.count == 0 && address_list_parse(closed_networks, &list, NULL) < 0)
+        abort();
+    return &list;
+}
+
+bool address_is_public(const struct address *address)
+{
+    return !address_list_has(closed_list(), address);
+}

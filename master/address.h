@@ -31,6 +31,10 @@ int address_list_parse(const char *text, struct address_list *ret_list, struct e
 void address_list_finish(struct address_list *list);
 bool address_list_has(const struct address_list *list, const struct address *address);
 
+/* Whether it may be reached on a stranger's word: not loopback, link-local, private, shared, reserved, a cloud's own
+ * services, or a way to tunnel into one of these. */
+bool address_is_public(const struct address *address);
+
 /* Who the client is: the last of X-Forwarded-For that no trusted proxy is, as long as each behind it, the peer first,
  * is one. What a stranger writes into the header stands left of that and is not looked at. forwarded may be NULL. */
 struct address address_of_client(const struct address_list *trusted, const struct address *peer, const char *forwarded);

@@ -26,6 +26,7 @@ struct submission_rules intake_rules(const struct master *master)
         .max_code_bytes = master->config.max_code_bytes,
         .max_tests = master->config.max_tests,
         .max_files = master->config.max_files,
+        .callbacks = *master->config.callback_secret != '\0',
     };
 }
 
@@ -115,7 +116,8 @@ void intake_enqueue(struct call *call, const struct submission *submission, cons
                                           .test_count = (int64_t)submission->test_count,
                                           .priority = submission->priority,
                                           .idempotency_key = key,
-                                          .body_hash = key ? hash : NULL},
+                                          .body_hash = key ? hash : NULL,
+                                          .callback = submission->callback_url},
                   on_enqueued, intake);
 }
 

@@ -1,6 +1,7 @@
 /* sentinel-master: accepts submissions over HTTP, puts them into Redis, answers with what executors made of them.
  * Holds no state of its own: any number of masters may stand before one Redis. */
 #include "api.h"
+#include "callbacks.h"
 #include "dead.h"
 #include "figures.h"
 #include "guard.h"
@@ -234,6 +235,9 @@ static int start(struct server *server, struct err *err)
         return r;
     master->waiters = waiters_create(server->loop, master->store, master->language_names, master->langs.count);
     master->streams = streams_create(server->loop, master);
+    r = callbacks_start(server->loop, master, err);
+    if (r < 0)
+        return r;
     reaper_create(server->loop, master->store, master->language_names, master->langs.count);
     watch_signal(server, &server->on_term, SIGTERM, on_signal);
     watch_signal(server, &server->on_int, SIGINT, on_signal);

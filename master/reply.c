@@ -209,6 +209,23 @@ static void put_result(struct json_writer *w, const struct submission *s, const 
     json_put_str(w, "toolchain", result->toolchain);
 }
 
+static void put_callback(struct json_writer *w, const struct store_job *job)
+{
+    if (!job->callback)
+        return;
+    json_open(w, "callback", '{');
+    json_put_str(w, "url", job->callback);
+    json_put_str(w, "status", job->callback_state ? job->callback_state : "waiting");
+    json_put_int(w, "attempts", job->callback_attempts);
+    if (job->callback_status > 0)
+        json_put_int(w, "httpStatus", job->callback_status);
+    else
+        json_put_null(w, "httpStatus");
+    json_put_str(w, "error", job->callback_error && *job->callback_error ? job->callback_error : NULL);
+    put_time(w, "at", job->callback_at_ms);
+    json_close(w, '}');
+}
+
 static void put_request(struct json_writer *w, const struct reply_job *reply)
 {
     const struct submission *s = reply->submission;
@@ -244,6 +261,7 @@ void reply_put_job(struct json_writer *w, const struct reply_job *reply)
     }
     json_put_str(w, "reason", job_reason(reply));
     put_request(w, reply);
+    put_callback(w, job);
     json_put_int(w, "testsDone", job->tests_done);
     json_put_int(w, "testsTotal", job->tests_total);
     json_put_int(w, "attempts", job->attempts);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     ARGS_MAX = 64,
@@ -18,6 +19,7 @@ enum {
     TEST_NAME_MAX = 128,
     USER_ID_MAX = 128,
     METADATA_MAX = 8192,
+    URL_MAX = 2048,
     TIME_LEAST_MS = 50,
     MEMORY_LEAST_MB = 4,
     CPUS_LEAST_MILLI = 50,
@@ -359,9 +361,33 @@ static int read_metadata(struct fields *in, const cJSON *value)
     return 0;
 }
 
+/* Where it leads is looked at when it is called, by its address. */
+static const char *url_fault(const char *url)
+{
+    size_t scheme = strncasecmp(url, "http://", 7) == 0 ? 7 : strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+    size_t host = strcspn(url + scheme, "/?#");
+    if (strlen(url) > URL_MAX)
+        return "must have at most 2048 bytes";
+    for (const char *c = url; *c; c++)
+        if (*c <= 0x20 || *c >= 0x7f)
+            return "must be of visible ASCII characters";
+    if (scheme == 0 || host == 0)
+        return "must be an http or https URL";
+    if (memchr(url + scheme, '@', host))
+        return "must not hold a user's name or password";
+    return NULL;
+}
+
 static int read_callback_url(struct fields *in, const cJSON *value)
 {
-    return refuse_value(in, value, "is not supported by this release");
+    struct reader *r = reader_of(in);
+    if (!r->rules->callbacks)
+        return refuse_value(in, value, "cannot be given: callbacks are off here (callback-secret is not set)");
+    const char *fault = cJSON_IsString(value) ? url_fault(value->valuestring) : "must be a string";
+    if (fault)
+        return refuse_value(in, value, fault);
+    r->s->callback_url = xstrdup(value->valuestring);
+    return 0;
 }
 
 static int read_cache(struct fields *in, const cJSON *value)

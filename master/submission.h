@@ -13,6 +13,7 @@ struct submission_rules {
     int64_t max_code_bytes; /* all files together */
     int64_t max_tests;
     int64_t max_files;
+    bool callbacks; /* callbackUrl may be given */
 };
 
 /* From the native dialect's JSON. EBADMSG: malformed, the message has the position. EINVAL: err.field is the path of

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- id owner request v tests priority cap queue_ttl ttl idempotency_key body_hash → outcome, id, created, retry after (s).
+-- id owner request v tests priority cap queue_ttl ttl idempotency_key body_hash callback → outcome, id, created, retry after (s).
 -- allow-oom, because the memory bound is the script's own and a repeated key is answered whatever the memory.
-local id, owner, request, v, tests, priority, cap, queue_ttl, ttl, idempotency_key, body_hash = unpack(ARGV)
+local id, owner, request, v, tests, priority, cap, queue_ttl, ttl, idempotency_key, body_hash, callback = unpack(ARGV)
 local now = now_ms()
 
 local function over_memory()
@@ -58,6 +58,9 @@ end
 redis.call('HSET', job_key(id), 'v', v, 'owner', owner, 'request', request, 'tests', tests, 'priority', priority,
   'queue_ttl', queue_ttl, 'ttl', ttl, 'created', now, 'attempts', 0, 'done', 0)
 queue(id, now)
+if callback and callback ~= '' then
+  redis.call('HSET', job_key(id), 'callback', callback)
+end
 if idem then
   redis.call('SET', idem, id .. ' ' .. body_hash, 'PX', ttl)
 end

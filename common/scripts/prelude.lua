@@ -127,11 +127,26 @@ local function queue(id, now, given_back)
   wake()
 end
 
--- The only way into a final state.
+-- A callback's last word. Its job stays for as long as it would have without.
+local function end_callback(id, outcome, now, status, error)
+  local finished, ttl = get(id, 'finished', 'ttl')
+  redis.call('ZREM', key('callbacks'), id)
+  redis.call('HSET', job_key(id), 'callback_state', outcome, 'callback_status', status, 'callback_error', error,
+    'callback_at', now)
+  redis.call('PEXPIRE', job_key(id), math.max(1000, (tonumber(finished) or now) + (tonumber(ttl) or 0) - now))
+end
+
+-- The only way into a final state. With a callback due the job waits for it.
 local function finish(id, state, now, reason)
   local job = job_key(id)
-  local ttl = tonumber(redis.call('HGET', job, 'ttl')) or 3600000
+  local kept, callback = get(id, 'ttl', 'callback')
+  local ttl = tonumber(kept) or 3600000
   redis.call('HSET', job, 'state', state, 'finished', now)
+  if callback then
+    redis.call('HSET', job, 'callback_state', 'pending', 'callback_attempts', 0)
+    redis.call('ZADD', key('callbacks'), now, id)
+    ttl = ttl + DAY
+  end
   if reason ~= '' then
     redis.call('HSET', job, 'reason', reason)
   end

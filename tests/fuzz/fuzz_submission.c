@@ -21,7 +21,7 @@ static const struct submission_rules *rules(void)
     if (langs.count == 0) {
         if (lang_table_load(SHIPPED_LANGUAGES, "all", &(struct lang_ceilings){most}, false, &langs, &err) < 0)
             abort();
-        made = (struct submission_rules){&langs, most, 5000, 5, 5};
+        made = (struct submission_rules){&langs, most, 5000, 5, 5, true};
     }
     return &made;
 }

@@ -328,3 +328,63 @@ def test_events_are_bounded(run, admin):
     assert admin.llen(f"{BASE}:job:p-1:events") == 1000
     assert run("follow", BASE, "p-1", 1, 950)[10] == [str(n) for n in range(950, 1000)], "the first are kept, in order"
     assert len(run("follow", BASE, "p-1", 1, 0)[10]) == 100
+
+
+def test_callbacks_are_leased_and_end(run, admin):
+    enqueue_called(run, "p-1")
+    due = lambda lease=1000: run("callbacks", [BASE], lease, 10, 2)
+    assert due() == [] and not admin.exists(f"{BASE}:callbacks"), "the job has not ended"
+    run("claim", BASE, "e", "t", 1000, 1)
+    run("complete", BASE, "p-1", "t", "completed", "accepted", "{}", "")
+    finished = admin.hget(f"{BASE}:job:p-1", "finished")
+    assert admin.pttl(f"{BASE}:job:p-1") > 80_000_000, "the job waits for it"
+    assert due() == [["p-1", "http://x", 1, finished]] and due() == [], "it is one caller's for the lease"
+    assert run("called", BASE, "p-1", 1, "pending", 500, "it answered 500", 0) == "kept"
+    assert run("called", BASE, "p-1", 2, "delivered", 200, "", -1) == "lost", "that attempt has not begun"
+    assert due() == [["p-1", "http://x", 2, finished]]
+    assert run("called", BASE, "p-1", 1, "delivered", 200, "", -1) == "lost", "it came too late"
+    assert run("called", BASE, "p-1", 2, "delivered", 200, "", -1) == "kept"
+    assert due() == [] and not admin.exists(f"{BASE}:callbacks")
+    assert admin.hmget(f"{BASE}:job:p-1", "callback_state", "callback_attempts", "callback_status") == ["delivered", "2", "200"]
+    assert admin.pttl(f"{BASE}:job:p-1") <= 10**6, "it ends as it would have"
+    assert run("called", BASE, "p-1", 2, "failed", 0, "", -1) == "lost"
+
+
+def enqueue_called(run, job_id):
+    return run("enqueue", BASE, job_id, "", "{}", 1, 1, 0, 0, 10**6, 10**6, "", "", "http://x")
+
+
+def test_a_callback_whose_masters_die_fails_at_last(run, admin):
+    enqueue_called(run, "p-1")
+    run("cancel", BASE, "p-1", 1, "")
+    for attempt in (1, 2):
+        assert run("callbacks", [BASE], 0, 10, 2)[0][2] == attempt
+    assert run("callbacks", [BASE], 0, 10, 2) == []
+    assert admin.hget(f"{BASE}:job:p-1", "callback_state") == "failed"
+    assert not admin.exists(f"{BASE}:callbacks")
+
+
+def test_a_callback_of_a_job_that_is_gone(run, admin):
+    enqueue_called(run, "p-1")
+    run("cancel", BASE, "p-1", 1, "")
+    admin.delete(f"{BASE}:job:p-1")
+    assert run("callbacks", [BASE], 0, 10, 2) == [] and not admin.exists(f"{BASE}:callbacks")
+
+
+def test_callbacks_are_handed_out_within_room(run, admin):
+    for number in range(5):
+        enqueue_called(run, f"p-{number}")
+        run("cancel", BASE, f"p-{number}", 1, "")
+    assert len(run("callbacks", [BASE], 1000, 3, 2)) == 3 and len(run("callbacks", [BASE], 1000, 3, 2)) == 2
+
+
+def test_an_end_after_a_retry_is_told_again(run, admin):
+    run("enqueue", BASE, "p-1", "", "{}", 1, 1, 0, 0, 10**6, 10**6, "", "", "http://x")
+    run("claim", BASE, "e", "t", 1000, 1)
+    run("requeue", BASE, "p-1", "t", 1, 1, "the box broke")
+    run("callbacks", [BASE], 1000, 10, 2)
+    run("called", BASE, "p-1", 1, "delivered", 200, "", -1)
+    assert run("retry", BASE, "p-1") == "queued"
+    run("claim", BASE, "e", "t2", 1000, 1)
+    run("complete", BASE, "p-1", "t2", "completed", "accepted", "{}", "")
+    assert run("callbacks", [BASE], 1000, 10, 2)[0][2] == 1

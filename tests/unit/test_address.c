@@ -28,6 +28,50 @@ static void refused(const char *list_text)
         address_list_finish(&list);
 }
 
+static void test_public(void)
+{
+    static const char *const closed[] = {
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "100.100.100.200",
+        "127.0.0.1",
+        "127.255.255.254",
+        "168.63.129.16",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::7f00:1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.1.1.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "2001:0:4136:e378::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+        "2001:db8::1",
+    };
+    static const char *const open[] = {"1.1.1.1",         "172.15.0.1",      "172.32.0.1",  "192.169.0.1",
+                                       "100.128.0.1",     "223.255.255.255", "169.253.0.1", "::ffff:8.8.8.8",
+                                       "2606:4700::1111", "2a00::1",         "2003::1"};
+    struct address address;
+    for (size_t i = 0; i < ARRAY_LEN(closed); i++)
+        ok(address_parse(closed[i], strlen(closed[i]), &address) == 0 && !address_is_public(&address), "%s is closed",
+           closed[i]);
+    for (size_t i = 0; i < ARRAY_LEN(open); i++)
+        ok(address_parse(open[i], strlen(open[i]), &address) == 0 && address_is_public(&address), "%s is public",
+           open[i]);
+}
+
 static void client_text(const char *address_text, const char *want)
 {
     struct address address;
@@ -68,5 +112,6 @@ int main(void)
     refused("[::1");
     client_text("198.51.100.7", "198.51.100.7");
     client_text("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
+    test_public();
     return done_testing();
 }
