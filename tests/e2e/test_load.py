@@ -20,6 +20,15 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
 
+@pytest.fixture(scope="module", name="client")
+def fixture_client(estate):
+    """Of a service that compiles each program anew."""
+    service = estate.start(languages=LANGUAGES, program_cache_mb=0)
+    yield service.client
+    problems = service.close()
+    assert not problems, "\n".join(problems)
+
+
 @contextlib.contextmanager
 def busy_processes():
     """Each in a session of its own, so that the kernel's autogroups give each its share."""
