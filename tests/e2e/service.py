@@ -19,6 +19,9 @@ from client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("master/sentinel-master", "executor/sentinel-executor", "executor/box/sentinel-box")
+# Another executor than the build directory's, as a command, and its languages: tools/dev/debian13.py has one.
+EXECUTOR = os.environ.get("SENTINEL_TEST_EXECUTOR", "").split()
+LANGUAGES = Path(os.environ.get("SENTINEL_TEST_LANGUAGES_DIR", ROOT / "languages"))
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -186,7 +189,7 @@ class Service:
     def __init__(self, cgroups, redis_options=(), token=None, **settings):
         self.directory = Path(tempfile.mkdtemp(prefix="sentinel-e2e-"))
         self.build, self.cgroups = build_dir(), cgroups
-        self.settings = {"drain_s": 5, **scale.settings(ROOT / "languages", self.directory), **settings}
+        self.settings = {"drain_s": 5, **scale.settings(LANGUAGES, self.directory), **settings}
         self.children, self.executors = [], {}
         self.redis = self.master = None
         self.redis_socket = self.directory / "redis.sock"
@@ -205,7 +208,7 @@ class Service:
         env = {k: v for k, v in os.environ.items() if not k.startswith("SENTINEL_") and k not in ALIASES}
         env.setdefault("ASAN_OPTIONS", "abort_on_error=0:exitcode=66")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=66")
-        settings = {"redis_url": f"unix://{self.redis_socket}", "languages_dir": ROOT / "languages",
+        settings = {"redis_url": f"unix://{self.redis_socket}", "languages_dir": LANGUAGES,
                     "log_level": "debug"}
         settings.update(self.settings)
         settings.update(more)
@@ -250,7 +253,7 @@ class Service:
     def start_executor(self, language, number=1, slots=2, **settings):
         name = f"{language}-{number}"
         env = self.environment(languages=language, executor_id=name, slots=slots, **settings)
-        self.executors[name] = self._child(name, [self.build / "executor/sentinel-executor"], env, self.cgroups)
+        self.executors[name] = self._child(name, EXECUTOR or [self.build / "executor/sentinel-executor"], env, self.cgroups)
         return self.executors[name]
 
     def wait_for_executors(self, names=None):

@@ -101,7 +101,7 @@ static void test_writer(void)
 static void test_base64(void)
 {
     for (size_t len = 0; len < 260; len++) {
-        char data[260], *back = NULL;
+        char data[260] = "", *back = NULL; /* of which none is used at first, and gcc 14 minds */
         size_t back_len = 0;
         for (size_t i = 0; i < len; i++)
             data[i] = (char)(i * 7 + len);

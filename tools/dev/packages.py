@@ -16,6 +16,7 @@ TEST = [*RUN, "lua5.4", "prometheus", "python3-jsonschema", "python3-redis", "py
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]
 VM = ["qemu-system-x86", "mmdebstrap", "genext2fs", "e2fsprogs"]
+DEBIAN13 = ["mmdebstrap"]
 # In the machine that runs languages: what serves, beside the languages' own.
 VM_SERVICE = [*RUN, "iproute2", "libcjson1", "libh2o0.13", "libhiredis0.14", "libseccomp2", "libuv1",
               "python3-jsonschema", "python3-requests", "python3-yaml"]

@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+import debian13
 import kubernetes
 import packages
 import toolchains
@@ -80,6 +81,15 @@ def load(extra):
     return pytest_suite("load", settings, [*extra, "tests/e2e/test_load.py"], folder="e2e")
 
 
+def on_debian13(extra):
+    """Every language's matrix, behaviour and examples with Debian 13's toolchains."""
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # this is Debian 13
+    tests = extra or [f"tests/e2e/test_{name}.py" for name in ("programs", "languages", "examples")]
+    return pytest_suite("debian13", {"SENTINEL_BUILD": str(RELEASE), **debian13.prepare()}, tests, folder="e2e")
+
+
 def chaos(extra, suite="chaos", **settings):
     build(RELEASE)
     if packages.missing(packages.MASTER):
@@ -101,11 +111,11 @@ def model(extra):
     return pytest_suite("model", {}, extra)
 
 
-def machine(name, show, packages_, options, arguments):
+def machine(name, show, options, arguments):
     """pytest in a machine of its own; (report, status, output)."""
     report = TOP / f"build/reports/{name}.xml"
     report.unlink(missing_ok=True)
-    status, output = run(name, [TOP / "tests/vm/run", "--junit", report, *packages_, *options, "--", "-v", *arguments],
+    status, output = run(name, [TOP / "tests/vm/run", "--junit", report, *vm_packages(), *options, "--", "-v", *arguments],
                          check=False, show=show)
     return report, status, output
 
@@ -124,7 +134,8 @@ def sandbox_options():
 VM_LANGUAGES = ["c", "java", "python"]
 
 
-def language_packages():
+def vm_packages():
+    """One image for all: what the languages want is no harm to the others."""
     known = toolchains.known()
     wanted = sorted({*packages.VM_SERVICE, *(p for name in VM_LANGUAGES for p in known[name]["packages"])})
     return [f"--package={package}" for package in wanted]
@@ -144,17 +155,15 @@ def vm(extra):
     packages.install(packages.VM, "the test machine")
     build(RELEASE)
     toolchains.install(",".join(VM_LANGUAGES))
-    wanted, sandboxes, languages = language_packages(), sandbox_options(), language_options()
-    run("vm-image", [TOP / "tests/vm/run", "--prepare"])
-    run("vm-image of languages", [TOP / "tests/vm/run", "--prepare", *wanted])
+    run("vm-image", [TOP / "tests/vm/run", "--prepare", *vm_packages()])
     tests = selection(extra, "tests/sandbox")
-    shares = [("vm-languages", wanted, languages, ["tests/e2e/test_programs.py", "-k", "test_program"]),
-              ("vm", [], sandboxes, [*tests, "-k", "not [A-] and not [A--"]),
-              ("vm-without-cgroup", [], sandboxes, [*tests, "-k", "[A-] or [A--"])]
+    shares = [("vm-languages", language_options(), ["tests/e2e/test_programs.py", "-k", "test_program"]),
+              ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A--"]),
+              ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
     if any("tests/e2e" in argument for argument in extra):
-        shares = [("vm-languages", wanted, languages, extra)]
+        shares = [("vm-languages", language_options(), extra)]
     elif extra:
-        shares = [("vm", [], sandboxes, tests)]
+        shares = [("vm", sandbox_options(), tests)]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         runs = [pool.submit(machine, name, position == 0, *share) for position, (name, *share) in enumerate(shares)]
     count = Count()
@@ -212,6 +221,7 @@ SUITES = {
     "chaos": chaos,
     "waiters-short": lambda extra: waiters(extra, "waiters-short", 1000),
     "waiters": lambda extra: waiters(extra, "waiters", 10_000),
+    "debian13": on_debian13,
     "load": load,
     "vm": vm,
     "images": images,
