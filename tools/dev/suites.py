@@ -126,8 +126,9 @@ def put(*paths):
 
 
 def sandbox_options():
-    return [*put("tests/sandbox"), f"--put={RELEASE / BOX}=bin/sentinel-box", f"--put={RELEASE / PROBE}=bin/probe",
-            "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/probe",
+    programs = [f"--put={RELEASE / path}=bin/{path.rpartition('/')[2]}" for path in (EXECUTOR, BOX, PROBE)]
+    return [*put("tests/sandbox"), *programs, *put(*(f"languages/{name}" for name in ("c.json", "java", "python.json", "schema.json"))),
+            "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/sentinel-probe",
             "--env=SENTINEL_MUST_SANDBOX=1"]
 
 
