@@ -48,6 +48,18 @@ struct request {
     char *collect[BOX_COLLECT_MAX];
 };
 
+/* The limits, as requests and as the options that set their ceilings have them. */
+struct limit_field {
+    const char *name;
+    size_t offset, size; /* in struct box_limits */
+    uint64_t least;
+    const char *option, *help; /* NULL: no option */
+    uint64_t unit, standard, largest;
+};
+enum { LIMIT_FIELDS = 9 };
+extern const struct limit_field limit_fields[LIMIT_FIELDS];
+void limit_set(struct box_limits *l, const struct limit_field *f, uint64_t value);
+
 /* NULL, or what is wrong with the message (good until the next call). `bytes` is aligned for struct box_request. */
 const char *request_parse(char *bytes, size_t len, const struct box_limits *most, struct request *ret_request) MUST_USE;
 

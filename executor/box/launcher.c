@@ -99,14 +99,15 @@ static void setup_names(int socket)
 /* No exec beneath the launcher can gain a capability again. */
 static void setup_privileges(const struct confinement *c, int socket)
 {
-    bool has_any = c->tier != BOX_TIER_B || c->config->two_ids;
-    for (int cap = 0; has_any && prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
-        if (prctl(PR_CAPBSET_DROP, cap) < 0)
+    bool optional = c->tier == BOX_TIER_B; /* what has no capability cannot drop them, and need not */
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
+        if (prctl(PR_CAPBSET_DROP, cap) < 0 && !optional)
             setup_failed(socket, "bounding set");
     }
-    if (has_any && (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) < 0 ||
-                    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0))
+    if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) < 0 && !optional)
         setup_failed(socket, "securebits");
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        setup_failed(socket, "ambient capabilities");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         setup_failed(socket, "no_new_privs");
 }
@@ -138,6 +139,10 @@ static void setup_domain(struct confinement *c, int socket)
 {
     char step[128];
     pid_t keeper = getppid();
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {0};
+    if (syscall(SYS_capset, &head, none) < 0)
+        setup_failed(socket, "capabilities");
     scratch_clear(c->scratch_fd); /* of the launcher before us, should it have died */
     c->uid_processes = count_processes(socket) + (c->config->two_ids ? 0 : OTHERS_GROWTH);
     int error = view_setup(c->config, step);

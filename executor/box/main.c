@@ -14,7 +14,7 @@
  * (death signal); executor → keeper (end of file, death signal). The keeper waits on the init's pidfd, which is ready
  * when everything in the run is dead, and only then reads figures and collects files.
  *
- * The box is a policy layer: the ceilings below come from its own command line, and no request (request.c), whoever
+ * The box is a policy layer: the ceilings come from its own command line, and no request (request.c), whoever
  * sent it, gets above them. The program is held by, in this order: namespaces and the root, the cgroup (cgroup*.c) or,
  * without one, samples of /proc (tree.c), rlimits, Landlock (landlock.c), ids without capabilities, and the seccomp
  * filter (filter.c); all of them stand before the first byte of the user's runs. */
@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,54 +29,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define FIELD(member, unit) offsetof(struct box_limits, member), sizeof(((struct box_limits *)0)->member), unit
-
-/* Options that set a ceiling; the largest value keeps all sums of them far from overflow. */
-static const struct {
-    const char *name, *help;
-    size_t offset, size;
-    uint64_t unit, standard, largest;
-} ceilings[] = {
-    {"max-cpu-ms", "CPU time of a run", FIELD(cpu_us, 1000), 120000, 86400000},
-    {"max-wall-ms", "wall time of a run", FIELD(wall_us, 1000), 300000, 86400000},
-    {"max-memory-mb", "memory of a run", FIELD(memory_bytes, 1 << 20), 1024, 1 << 20},
-    {"max-processes", "processes and threads of a run", FIELD(processes, 1), 256, 32768},
-    {"max-output-kb", "kept of each output stream", FIELD(output_bytes, 1 << 10), 4096, 1 << 20},
-    {"max-file-kb", "size of a file that a run writes", FIELD(file_bytes, 1 << 10), 65536, 1 << 30},
-    {"max-scratch-mb", "size of /work, and of /tmp", FIELD(scratch_bytes, 1 << 20), 512, 1 << 20},
-    {"max-cpus-milli", "thousandths of a processor", FIELD(cpus_milli, 1), 1000, 1024000},
-};
-
-enum {
-    OPTION_SLOT = 256,
-    OPTION_GRANT,
-    OPTION_LANGUAGES,
-    OPTION_CGROUP,
-    OPTION_SCRATCH,
-    OPTION_UID_BASE,
-    OPTION_TIER,
-    OPTION_PROBE,
-    OPTION_CEILING
-};
-
-static void usage(void)
-{
-    puts("usage: sentinel-box [OPTION]…\n"
-         "Runs untrusted programs for the executor on descriptor 3 (see box_protocol.h).\n");
-    for (size_t i = 0; i < ARRAY_LEN(ceilings); i++)
-        printf("  --%-16s N  %s (%llu)\n", ceilings[i].name, ceilings[i].help,
-               (unsigned long long)ceilings[i].standard);
-    puts("  --slot N               this box's number among the executor's (0)\n"
-         "  --grant PATH           shown read-only inside; may be given again\n"
-         "  --languages PATH       a folder shown read-only as " BOX_LANGUAGES "\n"
-         "  --cgroup auto|off|PATH where to make control groups: beneath our own, nowhere, or PATH of the hierarchy\n"
-         "  --scratch PATH         a folder in which tier B makes its directories (/tmp)\n"
-         "  --uid-base N           first of the two host ids that slot 0 uses, when started as root\n"
-         "  --tier best|A|A-|B     the isolation to give; what cannot be had stops the start\n"
-         "  --probe                prints what this machine gives; status 1 when it is nothing\n"
-         "  --version, --help");
-}
 
 static uint64_t number(const char *option, const char *text, uint64_t least, uint64_t most)
 {
@@ -89,26 +40,31 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
     return value;
 }
 
-static void set_ceiling(struct box_limits *most, size_t i, uint64_t value)
+static void set_slot(struct config *config, const char *text)
 {
-    uint64_t wide = value * ceilings[i].unit;
-    uint32_t narrow = (uint32_t)wide;
-    const void *from = ceilings[i].size == sizeof wide ? (const void *)&wide : (const void *)&narrow;
-    memcpy((char *)most + ceilings[i].offset, from, ceilings[i].size);
+    config->slot = (uint32_t)number("slot", text, 0, 4095);
 }
 
-static void add_grant(struct config *config, const char *path)
+static bool is_beneath(const char *path, const char *root)
 {
-    static const char *const ours[] = {"/dev", BOX_LANGUAGES, "/old", "/proc", "/tmp", "/work"};
+    size_t len = strlen(root);
+    return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Where toolchains are, and nobody's data. */
+static void set_grant(struct config *config, const char *path)
+{
+    static const char *const roots[] = {"/bin",    "/etc", "/lib", "/lib32", "/lib64",
+                                        "/libx32", "/nix", "/opt", "/sbin",  "/usr"};
     struct stat st;
-    if (path[0] != '/' || path[1] == '\0' || strstr(path, "//") != NULL || strstr(path, "/.") != NULL ||
-        strlen(path) > 1024)
-        die("--grant %s: an absolute path other than / itself, without empty or hidden components, is wanted", path);
-    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
-        size_t len = strlen(ours[i]);
-        if (strncmp(path, ours[i], len) == 0 && (path[len] == '/' || path[len] == '\0'))
-            die("--grant %s: %s is the box's own", path, ours[i]);
-    }
+    bool allowed = strstr(path, "//") == NULL && strstr(path, "/.") == NULL && strlen(path) <= 1024, found = false;
+    for (size_t i = 0; i < ARRAY_LEN(roots); i++)
+        found |= is_beneath(path, roots[i]);
+    if (!allowed || !found)
+        die("--grant %s: allowed are absolute paths, without empty or hidden components, beneath /bin, /etc, /lib*, "
+            "/nix, "
+            "/opt, /sbin and /usr",
+            path);
     if (lstat(path, &st) < 0)
         die("--grant %s: %s", path, strerror(errno));
     if (config->grant_count == BOX_GRANTS_MAX)
@@ -116,90 +72,113 @@ static void add_grant(struct config *config, const char *path)
     config->grants[config->grant_count++] = path;
 }
 
+static void set_languages(struct config *config, const char *path)
+{
+    if (chdir(path) < 0)
+        die("--languages %s: %s", path, strerror(errno));
+    config->languages = path;
+}
+
+static void set_cgroup(struct config *config, const char *text)
+{
+    if (strcmp(text, "auto") != 0 && strcmp(text, "off") != 0 && text[0] != '/')
+        die("--cgroup is \"%s\", allowed: auto, off, an absolute path", text);
+    config->cgroup = text;
+}
+
+static void set_scratch(struct config *config, const char *path)
+{
+    if (path[0] != '/')
+        die("--scratch is \"%s\", allowed: an absolute path", path);
+    config->scratch = path;
+}
+
+static void set_uid_base(struct config *config, const char *text)
+{
+    config->uid_base = (uint32_t)number("uid-base", text, 1, 4000000000u);
+}
+
 static void set_tier(struct config *config, const char *name)
 {
-    if (strcmp(name, "best") == 0)
-        return;
+    config->tier = BOX_TIER_NONE;
     for (uint32_t tier = BOX_TIER_B; tier <= BOX_TIER_A; tier++) {
-        if (strcmp(name, probe_tier_name(tier)) == 0) {
+        if (strcmp(name, probe_tier_name(tier)) == 0)
             config->tier = tier;
+    }
+    if (config->tier == BOX_TIER_NONE && strcmp(name, "best") != 0)
+        die("--tier is \"%s\", allowed: best, A, A-, B", name);
+}
+
+/* Beside these, one for each ceiling (request.c). */
+static const struct {
+    const char *name, *value, *help;
+    void (*set)(struct config *config, const char *value);
+} options[] = {
+    {"slot", "N", "this box's number among the executor's (0)", set_slot},
+    {"grant", "PATH", "shown read-only inside; may be given again", set_grant},
+    {"languages", "PATH", "a folder shown read-only as " BOX_LANGUAGES, set_languages},
+    {"cgroup", "auto|off|PATH", "where to make control groups: beneath our own, nowhere, or there", set_cgroup},
+    {"scratch", "PATH", "a folder in which tier B makes its directories (/tmp)", set_scratch},
+    {"uid-base", "N", "first of the two host ids that slot 0 uses, when started as root", set_uid_base},
+    {"tier", "best|A|A-|B", "the isolation to give; what cannot be had stops the start", set_tier},
+};
+
+static void usage(void)
+{
+    puts("usage: sentinel-box [OPTION]…\n"
+         "Runs untrusted programs for the executor on descriptor 3 (see box_protocol.h).\n");
+    for (size_t i = 0; i < LIMIT_FIELDS; i++) {
+        if (limit_fields[i].option != NULL)
+            printf("  --%-21s N %s (%llu)\n", limit_fields[i].option, limit_fields[i].help,
+                   (unsigned long long)limit_fields[i].standard);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        printf("  --%-9s %-13s %s\n", options[i].name, options[i].value, options[i].help);
+    puts("  --probe                 prints what this machine gives; status 1 when it is nothing\n"
+         "  --version, --help");
+}
+
+static void set_option(struct config *config, const char *name, const char *value)
+{
+    for (size_t i = 0; i < LIMIT_FIELDS; i++) {
+        const struct limit_field *f = &limit_fields[i];
+        if (f->option != NULL && strcmp(name, f->option) == 0) {
+            limit_set(&config->most, f, number(name, value, 1, f->largest) * f->unit);
             return;
         }
     }
-    die("--tier is \"%s\", allowed: best, A, A-, B", name);
-}
-
-static void set_option(struct config *config, int option, const char *name)
-{
-    switch (option) {
-    case 'h':
-        usage();
-        exit(0);
-    case 'v':
-        puts("sentinel-box " SENTINEL_VERSION);
-        exit(0);
-    case OPTION_SLOT:
-        config->slot = (uint32_t)number(name, optarg, 0, 4095);
-        break;
-    case OPTION_GRANT:
-        add_grant(config, optarg);
-        break;
-    case OPTION_LANGUAGES:
-        if (chdir(optarg) < 0)
-            die("--languages %s: %s", optarg, strerror(errno));
-        config->languages = optarg;
-        break;
-    case OPTION_CGROUP:
-        if (strcmp(optarg, "auto") != 0 && strcmp(optarg, "off") != 0 && optarg[0] != '/')
-            die("--cgroup is \"%s\", allowed: auto, off, an absolute path", optarg);
-        config->cgroup = optarg;
-        break;
-    case OPTION_SCRATCH:
-        if (optarg[0] != '/')
-            die("--scratch is \"%s\", allowed: an absolute path", optarg);
-        config->scratch = optarg;
-        break;
-    case OPTION_UID_BASE:
-        config->uid_base = (uint32_t)number(name, optarg, 1, 4000000000u);
-        break;
-    case OPTION_TIER:
-        set_tier(config, optarg);
-        break;
-    case OPTION_PROBE:
-        config->probe = true;
-        break;
-    default:
-        set_ceiling(&config->most, (size_t)(option - OPTION_CEILING),
-                    number(name, optarg, 1, ceilings[option - OPTION_CEILING].largest));
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (strcmp(name, options[i].name) == 0) {
+            options[i].set(config, value);
+            return;
+        }
     }
+    die("unknown option --%s", name);
 }
 
 static void setup_options(struct config *config, int argc, char **argv)
 {
-    struct option options[ARRAY_LEN(ceilings) + 11] = {
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {"slot", required_argument, NULL, OPTION_SLOT},
-        {"grant", required_argument, NULL, OPTION_GRANT},
-        {"languages", required_argument, NULL, OPTION_LANGUAGES},
-        {"cgroup", required_argument, NULL, OPTION_CGROUP},
-        {"scratch", required_argument, NULL, OPTION_SCRATCH},
-        {"uid-base", required_argument, NULL, OPTION_UID_BASE},
-        {"tier", required_argument, NULL, OPTION_TIER},
-        {"probe", no_argument, NULL, OPTION_PROBE},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(ceilings); i++) {
-        options[10 + i] = (struct option){ceilings[i].name, required_argument, NULL, OPTION_CEILING + (int)i};
-        set_ceiling(&config->most, i, ceilings[i].standard);
+    for (size_t i = 0; i < LIMIT_FIELDS; i++)
+        limit_set(&config->most, &limit_fields[i], limit_fields[i].standard * limit_fields[i].unit);
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i] + 2;
+        if (strncmp(argv[i], "--", 2) != 0)
+            die("what is \"%s\"? There are only options", argv[i]);
+        if (strcmp(name, "help") == 0) {
+            usage();
+            exit(0);
+        }
+        if (strcmp(name, "version") == 0) {
+            puts("sentinel-box " SENTINEL_VERSION);
+            exit(0);
+        }
+        if (strcmp(name, "probe") == 0)
+            config->probe = true;
+        else if (i + 1 == argc)
+            die("--%s wants a value", name);
+        else
+            set_option(config, name, argv[++i]);
     }
-    int option, index = 0;
-    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (option == '?')
-            exit(2); /* getopt has said why */
-        set_option(config, option, options[index].name);
-    }
-    if (optind < argc)
-        die("what is \"%s\"? There are only options", argv[optind]);
     config->most.stack_bytes = config->most.memory_bytes;
 }
 

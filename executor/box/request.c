@@ -5,43 +5,45 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIMIT(member, low)                                                                          \
-    {                                                                                               \
-#member, offsetof(struct box_limits, member), sizeof(((struct box_limits *)0)->member), low \
-    }
+#define FIELD(member) #member, offsetof(struct box_limits, member), sizeof(((struct box_limits *)0)->member)
 
-static const struct {
-    const char *name;
-    size_t offset, size;
-    uint64_t least;
-} limits[] = {
-    LIMIT(cpu_us, 1000),          LIMIT(wall_us, 1000), LIMIT(memory_bytes, 1 << 20),
-    LIMIT(output_bytes, 0),       LIMIT(file_bytes, 0), LIMIT(scratch_bytes, 4096), /* a tmpfs of size 0 has no limit */
-    LIMIT(stack_bytes, 64 << 10), LIMIT(processes, 1),  LIMIT(cpus_milli, 10),
+/* The largest value of an option keeps all sums of them far from overflow; a tmpfs of size 0 has no limit. */
+const struct limit_field limit_fields[LIMIT_FIELDS] = {
+    {FIELD(cpu_us), 1000, "max-cpu-ms", "CPU time of a run", 1000, 120000, 86400000},
+    {FIELD(wall_us), 1000, "max-wall-ms", "wall time of a run", 1000, 300000, 86400000},
+    {FIELD(memory_bytes), 1 << 20, "max-memory-mb", "memory of a run", 1 << 20, 1024, 1 << 20},
+    {FIELD(output_bytes), 0, "max-output-kb", "kept of each output stream", 1 << 10, 4096, 1 << 20},
+    {FIELD(file_bytes), 0, "max-file-kb", "size of a file that a run writes", 1 << 10, 65536, 1 << 30},
+    {FIELD(scratch_bytes), 4096, "max-scratch-mb", "size of /work, and of /tmp", 1 << 20, 512, 1 << 20},
+    {FIELD(stack_bytes), 64 << 10, NULL, NULL, 0, 0, 0}, /* as memory */
+    {FIELD(processes), 1, "max-processes", "processes and threads of a run", 1, 256, 32768},
+    {FIELD(cpus_milli), 10, "max-cpus-milli", "thousandths of a processor", 1, 1000, 1024000},
 };
 
 static char complaint[192];
 
-static uint64_t limit_value(const struct box_limits *l, size_t i)
+static uint64_t limit_value(const struct box_limits *l, const struct limit_field *f)
 {
-    const char *at = (const char *)l + limits[i].offset;
     uint64_t wide = 0;
     uint32_t narrow = 0;
-    if (limits[i].size == sizeof wide)
-        memcpy(&wide, at, sizeof wide);
-    else
-        memcpy(&narrow, at, sizeof narrow);
+    memcpy(f->size == sizeof wide ? (void *)&wide : &narrow, (const char *)l + f->offset, f->size);
     return wide + narrow;
+}
+
+void limit_set(struct box_limits *l, const struct limit_field *f, uint64_t value)
+{
+    uint32_t narrow = (uint32_t)value;
+    memcpy((char *)l + f->offset, f->size == sizeof value ? (const void *)&value : &narrow, f->size);
 }
 
 static const char *check_limits(const struct box_limits *asked, const struct box_limits *most)
 {
-    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
-        uint64_t value = limit_value(asked, i), ceiling = limit_value(most, i);
-        if (value >= limits[i].least && value <= ceiling)
+    for (const struct limit_field *f = limit_fields; f < limit_fields + LIMIT_FIELDS; f++) {
+        uint64_t value = limit_value(asked, f), ceiling = limit_value(most, f);
+        if (value >= f->least && value <= ceiling)
             continue;
-        snprintf(complaint, sizeof complaint, "limits.%s is %llu, allowed: %llu to %llu", limits[i].name,
-                 (unsigned long long)value, (unsigned long long)limits[i].least, (unsigned long long)ceiling);
+        snprintf(complaint, sizeof complaint, "limits.%s is %llu, allowed: %llu to %llu", f->name,
+                 (unsigned long long)value, (unsigned long long)f->least, (unsigned long long)ceiling);
         return complaint;
     }
     return NULL;

@@ -490,10 +490,12 @@ def test_help_and_version():
 
 
 @pytest.mark.parametrize("options, complaint", [
-    (["--grant", "/no/such/path"], "No such file or directory"), (["--grant", "relative"], "absolute"),
+    (["--grant", "/usr/no/such/path"], "No such file or directory"), (["--grant", "relative"], "absolute"),
     (["--grant", "/"], "absolute"), (["--grant", "/usr/../etc"], "absolute"),
-    (["--grant", "/usr/.."], "absolute"), (["--grant", "//proc"], "absolute"), (["--grant", "/proc/1"], "own"),
-    (["--grant", "/languages/x"], "own"), (["--languages", "/no/such/path"], "No such file or directory"),
+    (["--grant", "/usr/.."], "absolute"), (["--grant", "//proc"], "absolute"), (["--grant", "/proc/1"], "beneath"),
+    (["--grant", "/languages/x"], "beneath"), (["--grant", "/root"], "beneath"), (["--grant", "/usrx"], "beneath"),
+    (["--grant", "/var/run/secrets"], "beneath"), (["--grant"], "wants a value"), (["--colour", "red"], "unknown option"),
+    (["--languages", "/no/such/path"], "No such file or directory"),
     (["--tier", "C"], "allowed"), (["--scratch", "here"], "absolute"), (["--max-cpu-ms", "0"], "allowed"),
     (["--max-cpu-ms", "1x"], "allowed"), (["--max-memory-mb", "-1"], "allowed"), (["--slot", "99999"], "allowed"),
     (["--cgroup", "some"], "allowed"), (["extra"], "only options"), (["--tier", "A", "--cgroup", "off"], "tier A"),

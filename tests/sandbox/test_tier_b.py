@@ -272,6 +272,29 @@ def test_paths_are_moved(box_b):
         f"{there}/work {there}/tmp /x:{there}/tmp/a:/workshop:{there}/work /tmp/word", f"{there}/work"]
 
 
+IMAGE = """
+root=$1; shift
+mount -t tmpfs -o mode=755 none "$root"
+for folder in usr etc dev proc; do mkdir "$root/$folder"; mount --rbind "/$folder" "$root/$folder"; done
+for link in bin lib lib64; do ln -s "usr/$link" "$root/$link"; done
+mkdir -m 1777 "$root/scratch"; mount -t tmpfs -o mode=1777 none "$root/scratch"
+ln -s /scratch/work "$root/work"; ln -s /scratch/tmp "$root/tmp"
+cp "$1" "$root/box"; shift
+exec chroot "$root" /box "$@"
+"""
+
+
+def test_text_that_names_the_work_directory(tmp_path):
+    """In an image that has made /work and /tmp links into the scratch folder, they are a run's own, run after run."""
+    script = "import os; print(os.listdir('/work'), os.listdir('/tmp')); open('/work/x', 'w'); open('/tmp/x', 'w'); print(os.listdir())"
+    wrapper = ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-euc", IMAGE, "sh", str(tmp_path)]
+    with start("B", "--scratch", "/scratch", wrapper=wrapper) as box:
+        for _ in range(3):
+            reply = ended(box.run([PYTHON, "main.py"], files=[("main.py", script.encode(), 0)]), exit_code=0)
+            assert reply.stdout.decode().splitlines() in (["['main.py'] []", "['main.py', 'x']"],
+                                                          ["['main.py'] []", "['x', 'main.py']"])
+
+
 def test_languages_are_moved(tmp_path):
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy/helper").write_text("of toy\n")
@@ -287,7 +310,7 @@ def test_languages_are_moved(tmp_path):
 
 def test_unreachable_grants_are_told():
     """As root the box takes an ordinary id, which must get at what is granted."""
-    with scratch_folder() as scratch, tempfile.TemporaryDirectory(dir="/var") as closed:  # /tmp is no grant
+    with scratch_folder() as scratch, tempfile.TemporaryDirectory(dir="/opt") as closed:
         tool = pathlib.Path(closed) / "tool"
         tool.write_text("")
         with pytest.raises(RuntimeError, match=f"grant {tool}: Permission denied"):
