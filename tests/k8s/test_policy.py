@@ -156,7 +156,8 @@ def test_webhooks_open_masters_to_public_addresses_alone():
     objects = manifests.variant("webhooks")
     rules = reaches(objects, {"app.kubernetes.io/name": "sentinel-master"})
     block = next(to["ipBlock"] for rule in rules for to in rule["to"] if to["ipBlock"]["cidr"] == "0.0.0.0/0")
-    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10"} <= set(block["except"])
+    private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10"}
+    assert private <= set(block["except"])
     executor = reaches(objects, {"app.kubernetes.io/name": "sentinel-executor"})
     assert not any("0.0.0.0/0" in json.dumps(rule) for rule in executor)
 
@@ -175,7 +176,7 @@ def test_settings_exist_and_take_their_values(objects, settings):
         for variable, value in environment(pod, objects).items():
             assert variable in settings, (name, variable)
             program, rule = settings[variable]
-            shared = any(variable in config.get("data", {}) for config in of_kind(objects, "ConfigMap"))
+            shared = any(variable in config["data"] for config in of_kind(objects, "ConfigMap"))
             assert shared or program == "both" or program in name, (name, variable)
             assert value is None or allowed(value, rule), (name, variable, value, rule)
 

@@ -8,13 +8,19 @@
   test [SUITE…] [-- ARGUMENT…]
               build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration k8s
               fuzz model sandbox e2e chaos-short waiters-short (all of these without a name), chaos, load, vm, waiters,
-              images, autoscale. ARGUMENTs go to pytest or meson test
+              images, autoscale, deliver. ARGUMENTs go to pytest or meson test
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
               build the images of the master and of each language's executor with docker, podman or buildah; the bases
               are made of Debian's packages, or with --pull taken from the registry
   bench       runs, jobs and requests as ratios to what the machine does without us; a table, build/bench/bench.json and .svg
   secret dev|prod [--redis HOST:PORT]
               print a manifest of Secrets with fresh passwords and API keys
+  push [--registry R] [--tag T]…
+  promote --version V [--from TAG]
+  deploy dev|prod --version V [--yes] [--install] [--dry-run]
+  rollback dev|prod
+              images to the registry (or ECR_REGISTRY); a tag to prod-V; an overlay, by digest, to the cluster of kubectl's
+              context (asks before prod) until it is rolled out; and back
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
@@ -43,6 +49,9 @@ def main(command, *arguments):
     if command == "images":
         from images import images
         return images(arguments)
+    if command in ("push", "promote", "deploy", "rollback"):
+        import deliver
+        return getattr(deliver, command)(arguments)
     if command == "secret":
         from secret import secret
         return secret(arguments)

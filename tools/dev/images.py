@@ -71,6 +71,7 @@ def executor_name(language):
 def plan(languages, debian):
     """(image, Dockerfile, release, build arguments) of each."""
     yield "sentinel-master", "docker/master.Dockerfile", MASTER_ON, {}
+    yield "sentinel-stunnel", "docker/stunnel.Dockerfile", MASTER_ON, {}
     for language in languages:
         yield executor_name(language), "docker/executor.Dockerfile", debian, {"LANGUAGES": language}
 

@@ -201,6 +201,12 @@ def images(extra):
                                    "SENTINEL_TEST_LANGUAGES": IMAGE_LANGUAGES}, extra)
 
 
+def deliver(extra):
+    """push, promote, deploy and rollback, with a registry and a kubectl of our own."""
+    packages.install(["skopeo"], "testing the delivery")
+    return pytest_suite("deliver", {"SENTINEL_TEST_KUBECTL": kubernetes.kubectl()}, extra)
+
+
 def autoscale(extra):
     """KEDA and the HPA, played over real processes."""
     build(RELEASE)
@@ -227,6 +233,7 @@ SUITES = {
     "vm": vm,
     "images": images,
     "autoscale": autoscale,
+    "deliver": deliver,
 }
 DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short", "waiters-short"]
 
