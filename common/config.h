@@ -50,6 +50,10 @@ struct config {
     int64_t callback_pause_ms; /* before the second attempt */
     int64_t heartbeat_s;       /* of an event stream */
     int64_t v1_timeout_s;      /* of a run that the v1 dialect gives none */
+    char *code_policy;
+    int64_t policy_nesting; /* 0: no limit, as the next two */
+    int64_t policy_line;
+    int64_t policy_tokens;
     char *trusted_proxies;
     char *cors_origins;
     int64_t rate_ip; /* requests a minute; 0: no limit */

@@ -25,6 +25,11 @@ struct lang_step {
     size_t out_of_memory_count;
 };
 
+struct lang_rule {
+    char *name;    /* what people are told: "import of subprocess" */
+    char *pattern; /* PCRE2, of many lines; masters compile it */
+};
+
 struct lang {
     char *dir;  /* the languages' folder, absolute */
     char *name; /* canonical */
@@ -47,6 +52,8 @@ struct lang {
     size_t env_count;
     char **grants; /* absolute host paths that the box shows read-only; patterns are what they matched */
     size_t grant_count;
+    struct lang_rule *policy; /* what the code policy looks for, where it is on */
+    size_t policy_count;
     struct limits most; /* the ceilings that it was loaded under */
 };
 

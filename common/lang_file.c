@@ -238,11 +238,41 @@ static int match_grants(const struct file *f, struct lang *lang)
     return 0;
 }
 
+/* Objects {"name","pattern"}. */
+static int read_policy(const struct file *f, const cJSON *root, struct lang *lang)
+{
+    static const char *const known[] = {"name", "pattern"};
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "policy"), *item;
+    if (!list)
+        return 0;
+    if (!cJSON_IsArray(list))
+        return bad(f, "policy", "must be a list");
+    lang->policy = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *lang->policy);
+    cJSON_ArrayForEach(item, list)
+    {
+        struct lang_rule *rule = &lang->policy[lang->policy_count++];
+        if (!cJSON_IsObject(item))
+            return bad(f, "policy", "must be a list of objects with name and pattern");
+        int r = check_keys(f, item, "policy[].", known, ARRAY_LEN(known));
+        if (r == 0)
+            r = read_text(f, item, "name", &rule->name);
+        if (r == 0)
+            r = read_text(f, item, "pattern", &rule->pattern);
+        if (r < 0)
+            return r;
+        for (const char *c = rule->name; *c; c++)
+            if (*c < 0x20 || *c > 0x7e)
+                return bad(f, "policy[].name", "must be printable ASCII");
+    }
+    return 0;
+}
+
 static int read_lang(const struct file *f, const cJSON *root, struct lang *lang)
 {
     static const char *const known[] = {
-        "$schema", "aliases",   "compile",  "description", "displayName", "environment", "example",        "grants",
-        "name",    "normalize", "packages", "run",         "schema",      "sourceFile",  "sourceSuffixes", "version",
+        "$schema", "aliases", "compile",    "description",    "displayName", "environment",
+        "example", "grants",  "name",       "normalize",      "packages",    "policy",
+        "run",     "schema",  "sourceFile", "sourceSuffixes", "version",
     };
     int r = cJSON_IsObject(root) ? check_keys(f, root, "", known, ARRAY_LEN(known)) : bad(f, "", "must be an object");
     if (r == 0)
@@ -251,6 +281,8 @@ static int read_lang(const struct file *f, const cJSON *root, struct lang *lang)
         r = read_list(f, root, "sourceSuffixes", false, &lang->suffixes, &lang->suffix_count);
     if (r == 0)
         r = read_normalize(f, root, lang);
+    if (r == 0)
+        r = read_policy(f, root, lang);
     if (r == 0)
         r = read_list(f, root, "aliases", false, &lang->aliases, &lang->alias_count);
     if (r == 0)
@@ -290,6 +322,11 @@ void lang_file_finish(struct lang *lang)
     strings_free(lang->aliases, lang->alias_count);
     strings_free(lang->version_argv, lang->version_argc);
     strings_free(lang->env, lang->env_count);
+    for (size_t i = 0; i < lang->policy_count; i++) {
+        free(lang->policy[i].name);
+        free(lang->policy[i].pattern);
+    }
+    free(lang->policy);
     strings_free(lang->grants, lang->grant_count);
     step_finish(&lang->compile);
     step_finish(&lang->run);

@@ -4,6 +4,7 @@
 #include "figures.h"
 #include "job_json.h"
 #include "master.h"
+#include "policy.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,6 +99,15 @@ static void on_enqueued(void *arg, const struct err *err, const struct store_enq
 void intake_enqueue(struct call *call, const struct submission *submission, const char *key, const char *body,
                     size_t body_len, void (*on_reply)(void *arg, const struct intake_reply *reply), void *arg)
 {
+    struct policy_result policy = policy_check(call->master->policy, submission);
+    if (policy.mode == POLICY_BLOCK) {
+        struct intake_reply reply = {
+            .status = 422, .code = "policy_violation", .field = policy.field, .message = policy.text};
+        on_reply(arg, &reply);
+        return;
+    }
+    if (policy.mode == POLICY_WARN)
+        http_add_header(call, "sentinel-policy", policy.text);
     struct intake *intake = xmalloc(sizeof *intake);
     char id[JOB_ID_SIZE];
     char hash[HASH_HEX_SIZE];

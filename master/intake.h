@@ -26,7 +26,7 @@ struct submission_rules intake_rules(const struct master *master);
 int intake_key(struct call *call, const char **ret_key, struct err *err) MUST_USE;
 
 /* key: or NULL; `body` is what must be the same when a key comes again. on_reply fires once, while the call is held for
- * it; the reply is valid until it returns. */
+ * it, here (where the code policy refuses) or later; the reply is valid until it returns. */
 void intake_enqueue(struct call *call, const struct submission *submission, const char *key, const char *body,
                     size_t body_len, void (*on_reply)(void *arg, const struct intake_reply *reply), void *arg);
 

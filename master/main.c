@@ -9,6 +9,7 @@
 #include "log.h"
 #include "master.h"
 #include "ratelimit.h"
+#include "policy.h"
 #include "reaper.h"
 #include "streams.h"
 #include "version.h"
@@ -206,6 +207,8 @@ static int start(struct server *server, struct err *err)
 {
     struct master *master = &server->master;
     int r = load_languages(master, err);
+    if (r == 0)
+        r = policy_create(&master->config, &master->langs, &master->policy, err);
     if (r == 0)
         r = guard_create(&master->config, &master->guard, err);
     if (r == 0)

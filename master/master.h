@@ -10,6 +10,7 @@
 #include <uv.h>
 
 struct guard;
+struct policy;
 struct ratelimit;
 struct streams;
 struct waiters;
@@ -22,6 +23,7 @@ struct master {
     struct limits most;          /* ceilings of a submission's limits */
     struct guard *guard;
     struct ratelimit *ratelimit;
+    struct policy *policy;
     struct address_list trusted_proxies;
     struct store *store;
     struct waiters *waiters;

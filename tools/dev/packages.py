@@ -9,7 +9,7 @@ from progress import Failure, run, say
 
 BUILD = ["gcc", "libc6-dev", "meson", "ninja-build", "pkgconf", "libuv1-dev", "libhiredis-dev", "libcjson-dev",
          "libseccomp-dev", "libssl-dev", "zlib1g-dev", "python3-yaml"]
-MASTER = ["libh2o-dev", "libcurl4-openssl-dev"]  # Debian 13 has none: the master is left out there
+MASTER = ["libh2o-dev", "libcurl4-openssl-dev", "libpcre2-dev"]  # Debian 13 has none: the master is left out there
 RUN = ["redis-server"]
 BENCH = ["bubblewrap", "redis-tools", "wrk"]
 TEST = [*RUN, "lua5.4", "prometheus", "python3-jsonschema", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml"]
