@@ -108,8 +108,9 @@ static const struct setting table[] = {
     {"open-routes", NULL, PROGRAM_MASTER, TEXT(open_routes), "docs,health,languages",
      .help = "of docs, health, languages, load, metrics: what wants no API key"},
     {"code-policy", NULL, PROGRAM_MASTER, TEXT(code_policy), "off",
-     .help = "off, warn or block, and LANGUAGE=one of them, with commas between: what to do about code that a language's "
-             "policy matches"},
+     .help =
+         "off, warn or block, and LANGUAGE=one of them, with commas between: what to do about code that a language's "
+         "policy matches"},
     {"policy-nesting", NULL, PROGRAM_MASTER, INT(policy_nesting), "0", RANGE(0, 200),
      .help = "code policy: deepest nesting of brackets or indents; 0: any"},
     {"policy-line", NULL, PROGRAM_MASTER, INT(policy_line), "0", RANGE(0, 8388608),
