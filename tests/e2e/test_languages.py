@@ -65,7 +65,8 @@ def test_behaviour(client, language):
 
 @every_language
 def test_endless_recursion(client, language):
-    (run,) = behave(client, language, [("r1000000000\n", "")], limits=scaled({"cpuTimeMs": 3000, "memoryMb": 128}))
+    limits = scaled({"cpuTimeMs": 3000, "wallTimeMs": 60000, "memoryMb": 128})
+    (run,) = behave(client, language, [("r1000000000\n", "")], limits=limits)
     assert run["verdict"] == traits(language)["endless"], run
 
 

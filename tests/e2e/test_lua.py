@@ -37,7 +37,7 @@ def test_lua(lua):
                           ("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end", "memory_exceeded"),
                           ("os.execute('ls') print(os.execute('true'))", "wrong_answer")):
         job = lua.run({"language": "lua", "code": code, "testCases": [{"input": "", "expected": "true"}],
-                       "limits": {"cpuTimeMs": 500, "memoryMb": 64}})
+                       "limits": {"cpuTimeMs": 500, "wallTimeMs": 20000, "memoryMb": 64}})
         assert job["verdict"] == verdict, job
 
 

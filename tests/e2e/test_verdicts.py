@@ -34,7 +34,7 @@ CASES = {
     # time
     "half_a_processor.py": ({"cpuTimeMs": 400, "wallTimeMs": 20000, "cpus": 0.5}, "cpu_time_exceeded", {
         "wallTimeMs": [650, 20000], "cpuTimeMs": [390, 800]}),
-    "ignores_every_signal.py": ({"cpuTimeMs": 300}, "cpu_time_exceeded", {"cpuTimeMs": [290, 700], "signal": 9}),
+    "ignores_every_signal.py": ({"cpuTimeMs": 300, "wallTimeMs": 20000}, "cpu_time_exceeded", {"cpuTimeMs": [290, 700], "signal": 9}),
     "stops_its_group.py": ({"wallTimeMs": 500}, "wall_time_exceeded", {"wallTimeMs": [490, 9000], "reason": "of 500 ms of wall time"}),
     "stops_itself.py": ({"wallTimeMs": 500}, "wall_time_exceeded", {"wallTimeMs": [490, 9000], "reason": "of 500 ms of wall time"}),
     "time_of_children.py": ({"cpuTimeMs": 600, "wallTimeMs": 20000}, "cpu_time_exceeded", {"cpuTimeMs": [590, 1200]}),

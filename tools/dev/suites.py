@@ -127,12 +127,15 @@ def put(*paths):
 
 def sandbox_options():
     programs = [f"--put={RELEASE / path}=bin/{path.rpartition('/')[2]}" for path in (EXECUTOR, BOX, PROBE)]
-    return [*put("tests/sandbox"), *programs, *put(*(f"languages/{name}" for name in ("c.json", "java", "python.json", "schema.json"))),
+    return [*put("tests/sandbox", *languages_files()), *programs,
             "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/sentinel-probe",
             "--env=SENTINEL_MUST_SANDBOX=1"]
 
 
 VM_LANGUAGES = ["c", "java", "python"]
+# A Java test takes 20 s of the emulated machine's time: vm has a few, vm-languages all.
+VM_JAVA = ["accepted", "compile_error", "cpu_limit", "memory_limit", "two_sources", "wall_limit"]
+VM_PROGRAMS = ["tests/e2e/test_programs.py", "-k"]
 
 
 def vm_packages():
@@ -142,29 +145,44 @@ def vm_packages():
     return [f"--package={package}" for package in wanted]
 
 
+def languages_files():
+    return ["languages/java", "languages/schema.json", *(f"languages/{name}.json" for name in VM_LANGUAGES)]
+
+
 def language_options():
     programs = [(RELEASE / path).relative_to(TOP) for path in (MASTER, EXECUTOR, BOX)]
-    return [*put("tests/e2e", "docs/openapi.yaml", "languages/java", "languages/schema.json", *programs),
-            *put(*(f"languages/{name}.json" for name in VM_LANGUAGES)),
+    return [*put("tests/e2e", "docs/openapi.yaml", *languages_files(), *programs),
             f"--env=SENTINEL_BUILD={RELEASE.relative_to(TOP)}", f"--env=SENTINEL_TEST_LANGUAGES={','.join(VM_LANGUAGES)}"]
+
+
+def prepare_machines():
+    packages.install(packages.VM, "the test machine")
+    build(RELEASE)
+    toolchains.install(",".join(VM_LANGUAGES))
+    run("vm-image", [TOP / "tests/vm/run", "--prepare", *vm_packages()])
 
 
 def vm(extra):
     """On the kernel that Debian ships, with a whole cgroup v2: the sandbox suite again, and the matrix of three languages
     through master, Redis and executor. An emulated machine is slow and has one thread, so several share the tests: those
     of tier A-, the sandbox's others, and the languages."""
-    packages.install(packages.VM, "the test machine")
-    build(RELEASE)
-    toolchains.install(",".join(VM_LANGUAGES))
-    run("vm-image", [TOP / "tests/vm/run", "--prepare", *vm_packages()])
+    prepare_machines()
     tests = selection(extra, "tests/sandbox")
-    shares = [("vm-languages", language_options(), ["tests/e2e/test_programs.py", "-k", "test_program"]),
+    few = " or ".join(["test_program and (c- or python-", *(f"java-{row}" for row in VM_JAVA)]) + ")"
+    shares = [("vm-languages", language_options(), [*VM_PROGRAMS, few]),
               ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A--"]),
               ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
-    if any("tests/e2e" in argument for argument in extra):
-        shares = [("vm-languages", language_options(), extra)]
-    elif extra:
-        shares = [("vm", sandbox_options(), tests)]
+    return machines([("vm", sandbox_options(), tests)] if extra else shares)
+
+
+def vm_languages(extra):
+    """The matrix alone, and all of it."""
+    prepare_machines()
+    return machines([("vm-languages", language_options(), extra or [*VM_PROGRAMS, "test_program"])])
+
+
+def machines(shares):
+    """Each of (name, options, arguments) in a machine of its own, at once; the first is shown."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         runs = [pool.submit(machine, name, position == 0, *share) for position, (name, *share) in enumerate(shares)]
     count = Count()
@@ -231,6 +249,7 @@ SUITES = {
     "debian13": on_debian13,
     "load": load,
     "vm": vm,
+    "vm-languages": vm_languages,
     "images": images,
     "autoscale": autoscale,
     "deliver": deliver,
