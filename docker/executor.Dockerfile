@@ -8,7 +8,7 @@ FROM ${BASE} AS build
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends python3
 COPY docker/packages.py /sentinel/docker/
-COPY tools/dev/ /sentinel/tools/dev/
+COPY tools/dev/packages.py tools/dev/paths.py tools/dev/progress.py /sentinel/tools/dev/
 RUN apt-get install -y --no-install-recommends $(python3 /sentinel/docker/packages.py build)
 WORKDIR /sentinel
 COPY meson.build meson_options.txt ./
@@ -31,7 +31,9 @@ RUN python3 docker/packages.py language ${LANGUAGES} > /out/toolchains
 # The layers that executors of all languages share, then the toolchain, then what changes with each release.
 FROM ${BASE} AS root
 ENV DEBIAN_FRONTEND=noninteractive
-RUN echo 'sentinel:x:1000:1000:Sentinel:/nonexistent:/usr/sbin/nologin' >> /etc/passwd && \
+# Slim images leave out manuals, and Java's packages stop at a folder of theirs that is not there.
+RUN mkdir -p /usr/share/man/man1 && \
+    echo 'sentinel:x:1000:1000:Sentinel:/nonexistent:/usr/sbin/nologin' >> /etc/passwd && \
     echo 'sentinel:x:1000:' >> /etc/group
 COPY --from=build /out/libraries /usr/share/sentinel/libraries
 RUN apt-get update && xargs apt-get install -y --no-install-recommends < /usr/share/sentinel/libraries && \
@@ -53,6 +55,8 @@ COPY --from=root /var/lib/dpkg/status /root-fs/var/lib/dpkg/status
 RUN python3 docker/sbom.py "sentinel-executor (${LANGUAGES})" "$VERSION" "$CREATED" /root-fs > /out/sbom.spdx.json
 
 FROM root
+# Tier B has no mounts of its own: /work and /tmp are where the box points them, in the one folder that can be written.
+RUN mkdir -m 1777 /scratch && ln -s /scratch/work /work && rm -rf /tmp && ln -s /scratch/tmp /tmp
 COPY --from=build /out/bin/ /usr/bin/
 COPY --from=sbom /out/sbom.spdx.json /usr/share/sentinel/
 ARG LANGUAGES=python
@@ -65,7 +69,7 @@ LABEL org.opencontainers.image.title="sentinel-executor" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
-ENV SENTINEL_METRICS_PORT=9091
+ENV SENTINEL_METRICS_PORT=9091 SENTINEL_SCRATCH_DIR=/scratch
 USER 1000:1000
 EXPOSE 9091
 HEALTHCHECK --interval=10s --timeout=4s CMD ["/usr/bin/sentinel-healthcheck", "9091", "/readyz"]

@@ -6,7 +6,7 @@ FROM ${BASE} AS build
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3
 COPY docker/packages.py /sentinel/docker/
-COPY tools/dev/ /sentinel/tools/dev/
+COPY tools/dev/packages.py tools/dev/paths.py tools/dev/progress.py /sentinel/tools/dev/
 RUN apt-get install -y --no-install-recommends $(python3 /sentinel/docker/packages.py build master)
 WORKDIR /sentinel
 COPY . .

@@ -1,5 +1,6 @@
 """./dev push, promote, deploy, rollback against a registry of ours and a kubectl that writes down what it is told."""
 
+import base64
 import hashlib
 import json
 import os
@@ -112,18 +113,30 @@ if "get" in words:
 sys.exit(1 if os.environ.get("FAKE_FAILS") and os.environ["FAKE_FAILS"] in words else 0)
 """
 
+# `create` and `cp` are what reads a file of an image; `login` takes a password.
 FAKE_DOCKER = """#!/usr/bin/python3
 import json, os, sys
+text = sys.stdin.read() if "login" in sys.argv else ""
 with open(os.environ["FAKE_LOG"], "a") as log:
-    log.write(json.dumps([sys.argv[1:], ""]) + "\\n")
+    log.write(json.dumps([sys.argv[1:], text]) + "\\n")
+if sys.argv[1] == "cp":
+    open(sys.argv[3], "w").write('VERSION_CODENAME=trixie' if "os-release" in sys.argv[2] else "{}")
 sys.exit(1 if "inspect" in sys.argv and "executor-rust" in sys.argv[-1] else 0)
+"""
+
+
+FAKE_TOOL = """#!/usr/bin/python3
+import json, os, sys
+with open(os.environ["FAKE_LOG"], "a") as log:
+    log.write(json.dumps([[os.path.basename(sys.argv[0]), *sys.argv[1:]], ""]) + "\\n")
+print(os.environ.get("FAKE_HOLES", ""), end="")
 """
 
 
 @pytest.fixture
 def dev(tmp_path):
     """dev("deploy", "dev", …) → (status, output, calls of kubectl and docker as (words, stdin))."""
-    for name, text in (("kubectl", FAKE_KUBECTL), ("docker", FAKE_DOCKER)):
+    for name, text in (("kubectl", FAKE_KUBECTL), ("docker", FAKE_DOCKER), ("cosign", FAKE_TOOL), ("debsecan", FAKE_TOOL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(stat.S_IRWXU)
     log = tmp_path / "log"
@@ -234,3 +247,49 @@ def test_push_what_was_built(dev, registry):
     pushed = [words[-1] for words, _ in calls if words[0] == "push"]
     names = [name for name in ["sentinel-master", "sentinel-stunnel", *NAMES[1:]] if name != "sentinel-executor-rust"]
     assert pushed == [f"{address}/{name}:{tag}" for name in names for tag in ("dev-1", "dev-latest")]
+
+
+def test_scan(dev):
+    status, output, calls = dev("scan", "--tag", "dev-1")
+    assert status == 0, output
+    asked = [words for words, _ in calls if words[0] == "debsecan"]
+    assert len(asked) == len(NAMES) and all(words[1:3] == ["--suite", "trixie"] for words in asked)
+    status, output, _ = dev("scan", "--tag", "dev-1", FAKE_HOLES="CVE-2026-1 libc6\n")
+    assert status != 0 and "CVE-2026-1 libc6" in output and "--fresh" in output
+
+
+def test_sign_digests_and_bills_of_materials(dev, registry):
+    status, output, calls = dev("sign", "--registry", registry[0], "--tag", "dev-1")
+    assert status == 0, output
+    signed = {words[-1] for words, _ in calls if words[:2] == ["cosign", "sign"]}
+    assert f"{registry[0]}/sentinel-master@{name_of(manifest_of('team/sentinel-master'))}" in signed
+    assert signed == {words[-1] for words, _ in calls if words[:2] == ["cosign", "attest"]}
+
+
+def test_login(dev, tmp_path):
+    """A kubeconfig is for its owner alone and is never written over; a password is on no command line."""
+    config = tmp_path / "kube/config"
+    words = {"ECR_REGISTRY": "127.0.0.1:1/team", "REGISTRY_USER": "me", "REGISTRY_PASSWORD": "secret",
+             "KUBECONFIG": str(config), "KUBECONFIG_DATA": base64.b64encode(b"a cluster").decode()}
+    status, output, calls = dev("login", **words)
+    assert status == 0, output
+    assert (["login", "--username", "me", "--password-stdin", "127.0.0.1:1"], "secret") in [tuple(call) for call in calls]
+    assert config.read_bytes() == b"a cluster" and config.stat().st_mode & 0o777 == 0o600
+    status, output, _ = dev("login", **words)
+    assert status != 0 and "not written over" in output
+
+
+def test_smoke_finds_the_service_by_port_forward(dev):
+    status, output, _ = dev("smoke", "moon")
+    assert status != 0 and "a URL" in output
+
+
+def test_workflows_call_dev_for_everything():
+    """So that a person can do by hand what a pipeline does, and the tests above try it."""
+    commands = re.findall(r"^  (\w+)", (ROOT / "tools/dev/__main__.py").read_text().split('"""')[1], re.MULTILINE)
+    for path in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        workflow = yaml.safe_load(path.read_text())
+        for job in workflow["jobs"].values():
+            for line in [step["run"] for step in job["steps"] if "run" in step]:
+                told = re.match(r"(\./dev (\w+)|\./\.ci/run$|apt-get |git config )", line)
+                assert told and (not told[2] or told[2] in commands), (path.name, line)

@@ -21,6 +21,12 @@
   rollback dev|prod
               images to the registry (or ECR_REGISTRY); a tag to prod-V; an overlay, by digest, to the cluster of kubectl's
               context (asks before prod) until it is rolled out; and back
+  login       a pipeline's credentials (REGISTRY_USER, REGISTRY_PASSWORD, KUBECONFIG_DATA) into docker's and kubectl's files
+  smoke dev|prod|URL
+              a few small programs through a Sentinel that runs (SENTINEL_TOKEN: an API key of it)
+  scan [--tag T]
+  sign [--registry R] [--tag T]
+              holes in the images' packages that Debian has mended; signatures and SBOMs, by cosign
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
@@ -49,6 +55,15 @@ def main(command, *arguments):
     if command == "images":
         from images import images
         return images(arguments)
+    if command == "login":
+        from login import login
+        return login(arguments)
+    if command == "smoke":
+        from smoke import smoke
+        return smoke(arguments)
+    if command in ("scan", "sign"):
+        import supply
+        return getattr(supply, command)(arguments)
     if command in ("push", "promote", "deploy", "rollback"):
         import deliver
         return getattr(deliver, command)(arguments)

@@ -67,6 +67,18 @@ class Engine:
         options = ["--tls-verify=false"] if insecure and self.name != "docker" else []
         run(f"pushing {image}", [self.name, "push", *options, image])
 
+    def extract(self, image, path, target):
+        """A file of an image, copied to `target`."""
+        if self.name == "buildah":
+            raise Failure("buildah alone cannot show an image's files: podman or docker is wanted")
+        made = quiet(self.name, "create", image)
+        if made is None:
+            raise Failure(f"there is no image {image}")
+        try:
+            run(f"reading {image}", [self.name, "cp", f"{made.strip()}:{path}", target])
+        finally:
+            quiet(self.name, "rm", made.strip())
+
     def size(self, image):
         """Bytes of the image, its base included."""
         if self.name == "buildah":

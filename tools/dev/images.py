@@ -59,7 +59,8 @@ def make_base(container, debian, fresh):
         partial = tarball.with_suffix(".partial.tar")
         options = [f"--dpkgopt=path-exclude={pattern}" for pattern in SLIM]
         run(f"making Debian {debian}", ["mmdebstrap", "--quiet", "--variant=minbase", *options,
-                                        "--dpkgopt=path-include=/usr/share/doc/*/copyright", RELEASES[debian], partial])
+                                        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+                                        "--dpkgopt=force-unsafe-io", RELEASES[debian], partial])
         partial.rename(tarball)
     container.add_base(tarball, base_name(debian))
 
