@@ -17,9 +17,8 @@ LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]
 VM = ["qemu-system-x86", "mmdebstrap", "genext2fs", "e2fsprogs"]
 DEBIAN13 = ["mmdebstrap"]
-# In the machine that runs languages: what serves, beside the languages' own.
-VM_SERVICE = [*RUN, "iproute2", "libcjson1", "libh2o0.13", "libhiredis0.14", "libseccomp2", "libuv1",
-              "python3-jsonschema", "python3-requests", "python3-yaml"]
+# In the machine that runs languages, beside them and what the programs are linked with.
+VM_SERVICE = [*RUN, "iproute2", "python3-jsonschema", "python3-requests", "python3-yaml"]
 BASE = ["mmdebstrap", "debian-archive-keyring"]
 ENGINE = ["podman", "buildah", "runc", "ca-certificates"]
 

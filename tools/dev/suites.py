@@ -4,6 +4,7 @@ this machine cannot run them."""
 import concurrent.futures
 import json
 import os
+import subprocess
 import time
 
 import debian13
@@ -141,8 +142,10 @@ VM_PROGRAMS = ["tests/e2e/test_programs.py", "-k"]
 def vm_packages():
     """One image for all: what the languages want is no harm to the others."""
     known = toolchains.known()
-    wanted = sorted({*packages.VM_SERVICE, *(p for name in VM_LANGUAGES for p in known[name]["packages"])})
-    return [f"--package={package}" for package in wanted]
+    libraries = subprocess.run([TOP / "docker/packages.py", "libraries", *(RELEASE / path for path in (MASTER, EXECUTOR, BOX))],
+                               check=True, capture_output=True, text=True).stdout.split()
+    wanted = {*packages.VM_SERVICE, *libraries, *(p for name in VM_LANGUAGES for p in known[name]["packages"])}
+    return [f"--package={package}" for package in sorted(wanted)]
 
 
 def languages_files():
