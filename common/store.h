@@ -265,6 +265,13 @@ void store_usage(struct store *store, const char *const *languages, size_t count
                  const char *user, void (*cb)(void *arg, const struct err *err, const struct store_usage *rows),
                  void *arg);
 
+/* Tells all executors to look at their toolchains again: heard[i] of them that serve languages[i] heard it. */
+void store_tell_prepare(struct store *store, const char *const *languages, size_t count,
+                        void (*cb)(void *arg, const struct err *err, const int64_t *heard), void *arg);
+/* Takes executors out of the registry that were not seen for gone_ms. */
+void store_forget_executors(struct store *store, int64_t gone_ms,
+                            void (*cb)(void *arg, const struct err *err, const int64_t *count), void *arg);
+
 /* One pass over a language's leases and stale queue heads. Any master, once a second. */
 struct store_reaped {
     int64_t requeued;
@@ -367,7 +374,9 @@ void store_watch_wake(struct store *store, const char *const *languages, size_t 
  * given back. Whoever resumes claims first, of its own accord. */
 void store_wake_pause(struct store *store, bool paused);
 
-/* Hints that a running job was cancelled: on_cancel with its id; on_resync as above. Once per store. */
+#define STORE_PREPARE "@prepare:"
+/* Hints that a running job was cancelled: on_cancel with its id, or with STORE_PREPARE and a language's name behind;
+ * on_resync as above. Once per store. */
 void store_watch_control(struct store *store, const char *const *languages, size_t count,
                          void (*on_cancel)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg);
 

@@ -15,6 +15,7 @@ extern const struct redis_script store_script_counters;
 extern const struct redis_script store_script_dead;
 extern const struct redis_script store_script_enqueue;
 extern const struct redis_script store_script_follow;
+extern const struct redis_script store_script_forget;
 extern const struct redis_script store_script_leave;
 extern const struct redis_script store_script_limit;
 extern const struct redis_script store_script_load;
@@ -25,6 +26,7 @@ extern const struct redis_script store_script_record;
 extern const struct redis_script store_script_renew;
 extern const struct redis_script store_script_requeue;
 extern const struct redis_script store_script_retry;
+extern const struct redis_script store_script_tell;
 extern const struct redis_script store_script_usage;
 extern const struct redis_script store_script_wake;
 extern const struct redis_script *const store_scripts[]; /* all of them, then NULL */
@@ -95,6 +97,7 @@ struct store_op {
         void (*lease)(void *, const struct err *, enum store_lease);
         void (*cached)(void *, const struct err *, const char *, size_t);
         void (*usage)(void *, const struct err *, const struct store_usage *);
+        void (*counts)(void *, const struct err *, const int64_t *);
         void (*plain)(void *, const struct err *);
     } cb;
     void *arg;

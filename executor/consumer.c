@@ -493,9 +493,20 @@ static void on_tick(uv_timer_t *timer)
             tell_progress(h);
 }
 
+static void on_prepare_hint(struct consumer *c, const char *language)
+{
+    for (size_t i = 0; i < c->options.served_count; i++)
+        if (strcmp(c->options.served[i].lang->name, language) == 0)
+            c->options.on_prepare(c->options.arg, &c->options.served[i]);
+}
+
 static void on_cancel_hint(void *arg, const char *id)
 {
     struct consumer *c = arg;
+    if (strncmp(id, STORE_PREPARE, strlen(STORE_PREPARE)) == 0) {
+        on_prepare_hint(c, id + strlen(STORE_PREPARE));
+        return;
+    }
     for (struct held *h = c->held; h; h = h->next)
         if (strcmp(h->id, id) == 0) {
             held_step(h, EVENT_CANCEL);

@@ -179,6 +179,27 @@ static void on_drained(void *arg)
     executor_step(arg, EVENT_DRAINED);
 }
 
+/* It takes as long as the toolchain takes to say its version, and the loop waits. */
+static void detect_version(struct served *served)
+{
+    struct err err;
+    char *version = NULL;
+    if (lang_detect_version(served->lang, &version, &err) < 0) {
+        log_event(LOG_WARN, "version not detected", LOG_TEXT("language", served->lang->name),
+                  LOG_TEXT("error", err.msg));
+        version = xstrdup("unknown");
+    }
+    free(served->version);
+    served->version = version;
+    log_event(LOG_INFO, "language", LOG_TEXT("language", served->lang->name), LOG_TEXT("version", version));
+}
+
+static void on_prepare(void *arg, struct served *served)
+{
+    (void)arg; /* the next beat tells it */
+    detect_version(served);
+}
+
 static int open_store(struct executor *x, struct err *err)
 {
     const struct config *c = &x->config;
@@ -209,6 +230,7 @@ static int open_store(struct executor *x, struct err *err)
         .max_jobs = c->max_jobs,
         .idle_ms = c->idle_exit_s * 1000,
         .on_drained = on_drained,
+        .on_prepare = on_prepare,
         .arg = x,
     };
     x->consumer = consumer_create(&x->loop, &consumer);
@@ -349,15 +371,8 @@ static void detect_versions(struct executor *x)
 {
     x->served = xcalloc(x->langs.count, sizeof *x->served);
     for (size_t i = 0; i < x->langs.count; i++) {
-        struct served *served = &x->served[i];
-        struct err err;
-        served->lang = &x->langs.langs[i];
-        if (lang_detect_version(served->lang, &served->version, &err) < 0) {
-            log_event(LOG_WARN, "version not detected", LOG_TEXT("language", served->lang->name),
-                      LOG_TEXT("error", err.msg));
-            served->version = xstrdup("unknown");
-        }
-        log_event(LOG_INFO, "language", LOG_TEXT("language", served->lang->name), LOG_TEXT("version", served->version));
+        x->served[i].lang = &x->langs.langs[i];
+        detect_version(&x->served[i]);
     }
 }
 

@@ -23,6 +23,12 @@ void api_status(struct call *call);
 
 void api_languages(struct call *call);
 void api_load(struct call *call);
+void api_admin_pull_images(struct call *call);
+void api_admin_cleanup(struct call *call);
+void api_admin_dead(struct call *call);
+void api_admin_retry(struct call *call);
+void api_admin_keys(struct call *call);
+
 void api_v1_metrics(struct call *call);
 void api_v1_user_metrics(struct call *call);
 void api_health(struct call *call);

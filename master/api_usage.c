@@ -128,22 +128,20 @@ void api_v1_metrics(struct call *call)
     ask(call, NULL);
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* A user's id comes percent-encoded; NULL: it is none, as it has a NUL or is no UTF-8. */
 static char *decode(const char *text)
 {
+    static const char digits[] = "0123456789abcdefABCDEF";
     struct buf out = {0};
-    for (; *text; text++) {
-        int high = *text == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
-        buf_add_char(&out, low >= 0 ? (char)(high * 16 + low) : *text);
-        text += low >= 0 ? 2 : 0;
+    while (*text) {
+        char c = *text;
+        bool encoded = c == '%' && text[1] && text[2] && strspn(text + 1, digits) >= 2;
+        if (encoded) {
+            char hex[3] = {text[1], text[2], '\0'};
+            c = (char)strtoul(hex, NULL, 16);
+        }
+        buf_add_char(&out, c);
+        text += encoded ? 3 : 1;
     }
     size_t len = out.len;
     char *decoded = buf_steal(&out);

@@ -136,6 +136,17 @@ size_t guard_key_count(const struct guard *guard)
     return keys_count(guard->keys);
 }
 
+void guard_put_keys(const struct guard *guard, struct json_writer *w)
+{
+    for (size_t i = 0; i < keys_count(guard->keys); i++) {
+        const struct key *key = keys_at(guard->keys, i);
+        json_open(w, NULL, '{');
+        json_put_str(w, "id", key->id);
+        json_put_str(w, "role", key_role_name(key->role));
+        json_close(w, '}');
+    }
+}
+
 /* ---- a call -------------------------------------------------------------------------------------------------------
  */
 

@@ -20,4 +20,7 @@ bool guard_begin(struct call *call);
 /* Calls route->handle with the call's owner known, or answers 401 or 403. */
 void guard_admit(struct call *call, const struct http_route *route);
 
+/* {"id","role"} of each key. */
+void guard_put_keys(const struct guard *guard, struct json_writer *w);
+
 #endif
