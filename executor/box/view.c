@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Beside the grants. What is not there is left out; of /proc nothing that tells of another process. */
+/* Beside the grants. What is not there is left out; of /proc nothing that tells of another process. OpenSSL takes a
+ * configuration that is not there for none, but one that it may not read for an error. */
 static const struct {
     const char *path;
     uint64_t rights;
@@ -21,6 +22,7 @@ static const struct {
     {"/dev/random", LANDLOCK_READ},
     {"/dev/urandom", LANDLOCK_READ},
     {"/dev/zero", LANDLOCK_READ | LANDLOCK_WRITE},
+    {"/etc/ssl/openssl.cnf", LANDLOCK_READ},
     {"/proc/cpuinfo", LANDLOCK_READ},
     {"/proc/filesystems", LANDLOCK_READ},
     {"/proc/loadavg", LANDLOCK_READ},

@@ -11,12 +11,9 @@ import tempfile
 import pytest
 
 from box import MB, Limits, wait_until
-from conftest import HAS_B, USER, children, scratch_folder, start, start_kind
+from conftest import USER, children, scratch_folder, start, start_kind
 from test_box import PYTHON, ended
 from tier_b import BOTH
-
-pytestmark = pytest.mark.skipif(not HAS_B, reason="Landlock before version 6")
-
 
 @pytest.fixture(params=BOTH)
 def box_b(request):
