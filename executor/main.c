@@ -237,15 +237,38 @@ static int open_store(struct executor *x, struct err *err)
     return 0;
 }
 
+static bool step_fits(const struct lang *lang, const char *name, const struct lang_step *step, uint64_t memory_bytes)
+{
+    int64_t wanted_mb = step->limits.memory_mb + step->memory_overhead_mb;
+    if (memory_bytes == 0 || (uint64_t)wanted_mb <= memory_bytes >> 20)
+        return true;
+    log_event(LOG_ERROR, "a language asks for more memory than the container has: no job is taken",
+              LOG_TEXT("language", lang->name), LOG_TEXT("step", name), LOG_INT("wanted_mb", wanted_mb),
+              LOG_INT("container_mb", (int64_t)(memory_bytes >> 20)));
+    return false;
+}
+
+static bool languages_fit(const struct executor *x, const struct box_hello *hello)
+{
+    bool fit = true;
+    for (size_t i = 0; i < x->langs.count; i++) {
+        const struct lang *l = &x->langs.langs[i];
+        fit &= step_fits(l, "run", &l->run, hello->memory_bytes);
+        fit &= !l->compiled || step_fits(l, "compile", &l->compile, hello->memory_bytes);
+    }
+    return fit;
+}
+
 static bool tier_suffices(const struct executor *x, const struct box_hello *hello)
 {
     cleanup_free char *missing = info_missing(hello);
     bool good = hello->tier >= x->min_tier && hello->tier != BOX_TIER_NONE;
-    if (!good)
-        log_event(LOG_ERROR, "isolation is below min-tier: no job is taken",
-                  LOG_TEXT("tier", result_tier_name(hello->tier)), LOG_TEXT("min_tier", x->config.min_tier),
-                  LOG_TEXT("missing", missing));
-    return good;
+    if (good)
+        return languages_fit(x, hello);
+    log_event(LOG_ERROR, "isolation is below min-tier: no job is taken",
+              LOG_TEXT("tier", result_tier_name(hello->tier)), LOG_TEXT("min_tier", x->config.min_tier),
+              LOG_TEXT("missing", missing));
+    return false;
 }
 
 static void start_serving(struct executor *x, const struct box_hello *hello)

@@ -79,6 +79,7 @@ struct box_hello {
         uint8_t on;
         char detail[95]; /* why it is off, or a figure; NUL-terminated */
     } mechanism[BOX_MECH_COUNT];
+    uint64_t memory_bytes; /* tier B: all of the container that its runs are in; 0: no limit is known */
 };
 
 /* Each is checked against the ceiling that the box was started with; above it the request is refused and logged. */

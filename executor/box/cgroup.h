@@ -57,7 +57,7 @@ void cgroup_close(struct cgroup *cg);
 struct container {
     int dir_fd;     /* -1: its memory has no limit that we can see */
     bool version_1; /* else 2 */
-    uint64_t limit;
+    uint64_t limit; /* 0: none that we can see */
 };
 void container_open(const struct config *config, struct container *ret_container);
 /* True when so little is left that the next moment may end the container; page cache can go, so it does not count. */

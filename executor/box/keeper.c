@@ -275,6 +275,7 @@ void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
     h->tier = c->tier;
     h->output_max = k->config->most.output_bytes;
     h->landlock_abi = k->landlock_abi;
+    h->memory_bytes = k->container.limit;
     h->cgroup_version = k->cgroup == NULL ? 0 : (uint32_t)k->cgroup->driver->version;
     probe_namespaces(h);
     for (int i = 0; i < BOX_MECH_SECCOMP && c->tier == BOX_TIER_B; i++) {
@@ -291,6 +292,9 @@ void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
         else
             tell(h, i, false, "%s", k->no_cgroup[0] == '\0' ? "not used in this tier" : k->no_cgroup);
     }
+    if (k->container.limit > 0)
+        tell(h, BOX_MECH_CGROUP_MEMORY, false, "polled, of the container: %llu MB",
+             (unsigned long long)k->container.limit >> 20);
 }
 
 void keeper_destroy(struct keeper *k)

@@ -2,6 +2,7 @@
 control groups, so nothing but Landlock, the filter, and the box's own watch stand between a program and the rest."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import signal
@@ -12,7 +13,9 @@ import pytest
 
 from box import MB, Limits, wait_until
 from conftest import USER, children, scratch_folder, start, start_kind
+from shim import RUNTIME_DEFAULT, shim
 from test_box import PYTHON, ended
+from test_selftest import LANGUAGES, built
 from tier_b import BOTH
 
 @pytest.fixture(params=BOTH)
@@ -238,24 +241,40 @@ def memory_group():
     return pathlib.Path("/sys/fs/cgroup" + path), "memory.max"
 
 
-def test_full_container():
-    """A run that fills the container is ended before the kernel would end the executor. It stays below the limit."""
+@contextlib.contextmanager
+def container(size):
+    """A memory group of our own; yields what puts a command into it."""
     parent, limit_file = memory_group()
     group = parent / f"sentinel-test-{os.getpid()}"
     group.mkdir()
     try:
-        if not (group / limit_file).exists():
-            pytest.skip("memory is not handed down to this group")
-        (group / limit_file).write_text(str(160 * MB))
-        script = f"echo $$ > {group}/cgroup.procs; exec \"$@\""
-        with scratch_folder() as folder, start_kind("B", folder, wrapper=["/bin/sh", "-c", script, "sh"]) as box:
-            limits = Limits(memory=1024 * MB, cpu=30, wall=60)
-            ended(box.run_probe("memhog", "100", limits=limits), exit_code=0)
-            reply = ended(box.run_probe("shared-hog-hold", "152", limits=limits), "memory", -1, signal.SIGKILL)
-            assert reply.message.startswith("the container's memory was at 15") and reply.message.endswith("of 160 MB")
+        (group / limit_file).write_text(str(size))
+        yield ["/bin/sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
     finally:
         wait_until(lambda: not (group / "cgroup.procs").read_text(), what="the group empty")
         group.rmdir()
+
+
+def test_full_container():
+    """A run that fills the container is ended before the kernel would end the executor. It stays below the limit."""
+    with container(160 * MB) as wrapper, scratch_folder() as folder, start_kind("B", folder, wrapper=wrapper) as box:
+        assert box.mechanisms["cgroup_memory"] == (False, "polled, of the container: 160 MB")
+        limits = Limits(memory=1024 * MB, cpu=30, wall=60)
+        ended(box.run_probe("memhog", "100", limits=limits), exit_code=0)
+        reply = ended(box.run_probe("shared-hog-hold", "152", limits=limits), "memory", -1, signal.SIGKILL)
+        assert reply.message.startswith("the container's memory was at 15") and reply.message.endswith("of 160 MB")
+
+
+def test_language_that_wants_more_than_the_container():
+    """The executor says so and does not start; it has not asked for Redis by then."""
+    with container(160 * MB) as wrapper, scratch_folder() as folder:
+        done = subprocess.run([*wrapper, built("sentinel-executor"), "--languages", "python", "--languages-dir", LANGUAGES,
+                               "--min-tier", "B", "--scratch-dir", folder, "--redis-url", "redis://127.0.0.1:1"],
+                              preexec_fn=shim(RUNTIME_DEFAULT, namespaces=errno.EPERM), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 1
+    assert "a language asks for more memory than the container has" in done.stderr, done.stderr
+    assert '"language":"python"' in done.stderr and '"container_mb":160' in done.stderr
 
 
 # ---- paths ----
