@@ -98,16 +98,21 @@ static struct connection *oldest_arriving(struct listener *listener)
     return oldest;
 }
 
+static void look_at_all(struct listener *listener, int64_t now_ms)
+{
+    listener->looked_ms = now_ms;
+    listener->held_bytes = 0;
+    for (struct connection *at = listener->ring.next; at != &listener->ring; at = at->next)
+        listener->held_bytes += look_at(at, now_ms);
+}
+
 static void on_look(uv_check_t *check)
 {
     struct listener *listener = check->data;
     int64_t now_ms = now_mono_ms();
     if (now_ms - listener->looked_ms < LOOK_MS)
         return;
-    listener->looked_ms = now_ms;
-    listener->held_bytes = 0;
-    for (struct connection *at = listener->ring.next; at != &listener->ring; at = at->next)
-        listener->held_bytes += look_at(at, now_ms);
+    look_at_all(listener, now_ms);
     while (listener->held_bytes > listener->max_held_bytes) {
         struct connection *oldest = oldest_arriving(listener);
         if (!oldest)
@@ -122,8 +127,9 @@ static void on_look(uv_check_t *check)
     }
 }
 
-bool listener_is_over_budget(const struct listener *listener)
+bool listener_is_over_budget(struct listener *listener)
 {
+    look_at_all(listener, now_mono_ms());
     return listener->held_bytes > listener->max_held_bytes;
 }
 

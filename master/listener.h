@@ -24,8 +24,8 @@ int listener_create(uv_loop_t *loop, const struct listener_options *options, str
 void listener_start(struct listener *listener, struct st_h2o_accept_ctx_t *accept);
 int listener_port(const struct listener *listener);
 
-/* Whether the requests that are held take more than they may. */
-bool listener_is_over_budget(const struct listener *listener);
+/* Whether the requests that are held, as of now, take more than they may. It looks at each connection. */
+bool listener_is_over_budget(struct listener *listener);
 
 /* Takes no more connections; those that are there stay. on_stopped fires once, later. */
 void listener_stop(struct listener *listener, void (*on_stopped)(void *arg), void *arg);

@@ -109,6 +109,7 @@ def allowed(path):
 def check(method, path, status, headers, body):
     """path without its query; headers a mapping of lower-case names; body bytes, or None when it is not to be read."""
     what = f"{method} {path} answered {status}"
+    body = None if method == "HEAD" else body
     known = find_path(path)
     if known is None:
         if status != 404:
@@ -124,7 +125,7 @@ def check(method, path, status, headers, body):
     location = ("paths", known, operation, "responses", str(status))
     if str(status) not in document()["paths"][known][operation]["responses"]:
         raise Broken(f"{what}, a status that docs/openapi.yaml does not have there: {(body or b'')[:600]!r}")
-    check_at(location, status, headers, None if method == "HEAD" else body, what)
+    check_at(location, status, headers, body, what)
 
 
 def check_response(response, streamed=False):
@@ -147,8 +148,7 @@ def check_raw(sent, response):
     wrong = None
     for method, path in {match.groups() for match in REQUEST_LINE.finditer(sent)}:
         try:
-            return check(method.decode(), path.decode(errors="replace"), status, headers,
-                         body if method != b"HEAD" else None)
+            return check(method.decode(), path.decode(errors="replace"), status, headers, body)
         except Broken as broken:
             wrong = broken
     if status < 400:

@@ -197,7 +197,7 @@ def answered(raw):
 
 
 def test_bodies_that_wait_are_bounded(make_service):
-    service = make_service(max_held_mb=32)  # and no executor: whoever waits, waits
+    service = make_service(max_held_mb=36)  # of 8 MB each; and no executor: whoever waits, waits
     large = json.dumps({"language": "python", "code": "", "testCases": [{"input": "x" * LARGE, "expected": ""}]})
     with ExitStack() as stack:
         for number in range(1, 9):
