@@ -15,10 +15,16 @@ import yaml
 WEB = pathlib.Path(__file__).resolve().parent
 TOP = WEB.parent
 
-# What a page may load, by page: nothing from another host, no script in the page itself.
+MODULES = WEB / "node_modules"
+
+# What a page may load: nothing from another host, no script that stands in a page.
 PLAIN = "default-src 'none'; frame-ancestors 'none'"
 PAGE = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+# Both build their style sheets as they go.
+STYLED_PAGE = PAGE.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+HTML, CSS, SCRIPT = "text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 
 
 def contract_as_json():
@@ -26,11 +32,42 @@ def contract_as_json():
     return json.dumps(yaml.load((TOP / "docs/openapi.yaml").read_text(), loader), ensure_ascii=False).encode()
 
 
+def redoc_without_its_logo():
+    """It would be fetched from the maker's host: an empty picture stands for it."""
+    script = (MODULES / "redoc/bundles/redoc.standalone.js").read_bytes()
+    return script.replace(b"https://cdn.redoc.ly/redoc/logo-mini.svg",
+                          b"data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==")
+
+
 # (path, content type, policy, what it is: a file, or a function that makes it)
 FILES = [
     ("/openapi.json", "application/json; charset=utf-8", PLAIN, contract_as_json),
     ("/openapi.yaml", "application/yaml; charset=utf-8", PLAIN, TOP / "docs/openapi.yaml"),
+    ("/", HTML, PAGE, WEB / "index.html"),
+    ("/assets/app.css", CSS, PLAIN, WEB / "app.css"),
+    ("/assets/app.js", SCRIPT, PLAIN, WEB / "app.js"),
+    ("/assets/icon.svg", "image/svg+xml", PLAIN, WEB / "icon.svg"),
 ]
+# Left out, page and parts, where npm did not bring them (./dev does, where there is npm).
+SWAGGER = [
+    ("/docs", HTML, STYLED_PAGE, WEB / "docs.html"),
+    ("/assets/docs.js", SCRIPT, PLAIN, WEB / "docs.js"),
+    ("/assets/swagger-ui.css", CSS, PLAIN, MODULES / "swagger-ui-dist/swagger-ui.css"),
+    ("/assets/swagger-ui-bundle.js", SCRIPT, PLAIN, MODULES / "swagger-ui-dist/swagger-ui-bundle.js"),
+]
+REDOC = [
+    ("/redoc", HTML, STYLED_PAGE, WEB / "redoc.html"),
+    ("/assets/redoc.js", SCRIPT, PLAIN, WEB / "redoc.js"),
+    ("/assets/redoc.standalone.js", SCRIPT, PLAIN, redoc_without_its_logo),
+]
+
+
+def files():
+    found = list(FILES)
+    for package, rows in (("swagger-ui-dist", SWAGGER), ("redoc", REDOC)):
+        if (MODULES / package).is_dir():
+            found += rows
+    return found
 
 
 def content(source):
@@ -49,7 +86,7 @@ def write(path, data):
 
 def main(out_c, out_bin):
     rows, blob = [], b""
-    for path, kind, policy, source in FILES:
+    for path, kind, policy, source in files():
         data = content(source)
         packed = gzip.compress(data, 9, mtime=0)
         etag = '"' + hashlib.sha256(data).hexdigest()[:32] + '"'

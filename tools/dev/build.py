@@ -2,6 +2,7 @@
 
 import os
 
+import modules
 import packages
 from paths import ASAN, CLANG, RELEASE, TOP
 from progress import run
@@ -24,4 +25,6 @@ def configure(directory):
 def build(directory, *targets):
     """Everything, or the targets alone."""
     configure(directory)
+    if not packages.missing(packages.MASTER):
+        modules.install(TOP / "web", "the pages of /docs and /redoc")
     run(f"building {directory.relative_to(TOP)}", ["/usr/bin/ninja", "-C", directory, *targets])
