@@ -9,6 +9,7 @@ import time
 
 import debian13
 import kubernetes
+import modules
 import packages
 import toolchains
 from build import build
@@ -63,13 +64,16 @@ def sandbox(extra):
     return pytest_suite("sandbox", {"SENTINEL_BOX": str(RELEASE / BOX), "SENTINEL_PROBE": str(RELEASE / PROBE)}, extra)
 
 
-def e2e(extra):
+def e2e(extra, suite="e2e", requests=2000):
     build(ASAN)
     if packages.missing(packages.MASTER):
         return None  # Debian 13
     toolchains.install()
+    packages.install(packages.BROWSER, "testing the pages")
+    modules.install(TOP / "clients/typescript", "the TypeScript client's tools")
     # A sanitized build is slower: fewer jobs at once.
-    return pytest_suite("e2e", {"SENTINEL_BUILD": str(ASAN), "SENTINEL_TEST_JOBS": "150"}, extra)
+    return pytest_suite(suite, {"SENTINEL_BUILD": str(ASAN), "SENTINEL_TEST_JOBS": "150",
+                                "SENTINEL_TEST_REQUESTS": str(requests)}, extra, folder="e2e")
 
 
 def load(extra):
@@ -250,6 +254,7 @@ SUITES = {
     "waiters-short": lambda extra: waiters(extra, "waiters-short", 1000),
     "waiters": lambda extra: waiters(extra, "waiters", 10_000),
     "debian13": on_debian13,
+    "fuzz-http": lambda extra: e2e([*extra, "tests/e2e/test_fuzz.py"], "fuzz-http", 20_000),
     "load": load,
     "vm": vm,
     "vm-languages": vm_languages,
