@@ -217,7 +217,7 @@ def test_bodies_that_wait_are_bounded(make_service):
 
 
 def test_unread_answers_are_bounded(make_service):
-    service = make_service(languages=("python",), max_held_mb=48)
+    service = make_service(languages=("python",), max_held_mb=48, redis_deadline_ms=60_000)
     tests = [{"input": "x" * 40_000, "expected": "x" * 40_000}] * 100
     job_id = service.client.python("print(input())", testCases=tests)["id"]
     with Raw(service.client) as unread:
@@ -228,15 +228,20 @@ def test_unread_answers_are_bounded(make_service):
     wait_until(lambda: service.client.get(f"/job/{job_id}").status_code == 200, "who did not read has left")
 
 
-def test_others_are_answered_while_large_jobs_are_read(client):
-    """Large answers at once, all of them whole."""
-    tests = [{"input": "x" * 40_000, "expected": "x" * 40_000}] * 100
-    job_id = client.python("print(input())", testCases=tests)["id"]
+def test_large_jobs_are_read_at_once(make_service):
+    """In threads of their own, each answer whole and no one else's."""
+    client = make_service(languages=("python",), redis_deadline_ms=60_000).client
+    ids = [client.submit({"language": "python", "code": "print(input())", "testCases":
+                          [{"input": letter * 10_000, "expected": letter * 10_000}] * 40}) for letter in "abc"]
+    for job_id in ids:
+        client.finish(job_id)
     with ExitStack() as stack:
-        readers = [stack.enter_context(Raw(client)) for _ in range(6)]
-        for raw in readers:
-            raw.send(f"GET /job/{job_id} HTTP/1.1\r\nHost: x\r\n\r\n")
+        readers = [(stack.enter_context(Raw(client, timeout=90)), position) for position in range(3) for _ in range(3)]
+        for raw, position in readers:
+            raw.send(f"GET /job/{ids[position]}?trace=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert client.get("/livez").status_code == 200
-        for raw in readers:
+        for raw, position in readers:
             status, _, body = raw.response()
-            assert status == 200 and len(json.loads(body)["testCases"]) == 100
+            job = json.loads(body)
+            assert (status, job["id"], job["verdict"], len(job["testCases"])) == (200, ids[position], "accepted", 40)
+            assert job["testCases"][39]["actualOutput"] == "abc"[position] * 10_000 and job["trace"]["events"]
