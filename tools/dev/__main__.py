@@ -7,8 +7,8 @@
   down        end what ./dev up --detach started
   test [SUITE…] [-- ARGUMENT…]
               build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration k8s
-              fuzz model sandbox e2e chaos-short waiters-short (all of these without a name), chaos, fuzz-http, load,
-              vm, waiters, images, autoscale, deliver. ARGUMENTs go to pytest or meson test
+              fuzz model sandbox e2e chaos-short soak-short waiters-short (all of these without a name), chaos, fuzz-http,
+              load, soak, versions, vm, waiters, images, autoscale, deliver. ARGUMENTs go to pytest or meson test
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
               build the images of the master and of each language's executor with docker, podman or buildah; the bases
               are made of Debian's packages, or with --pull taken from the registry
@@ -27,6 +27,7 @@
   scan [--tag T]
   sign [--registry R] [--tag T]
               holes in the images' packages that Debian has mended; signatures and SBOMs, by cosign
+  soak        twenty minutes of mixed load; writes docs/SOAK.md and docs/soak.svg
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
@@ -42,7 +43,7 @@ def main(command, *arguments):
     if command in ("help", "-h", "--help"):
         say(__doc__.rstrip())
         return 0
-    if command in ("bench", "up", "test"):
+    if command in ("bench", "soak", "up", "test"):
         enter_own_scope()
     if command == "up":
         from up import up
@@ -50,7 +51,7 @@ def main(command, *arguments):
     if command == "test":
         from suites import test
         return test(arguments)
-    if command in ("bench", "down", "lint", "fmt") and arguments:
+    if command in ("bench", "down", "lint", "fmt", "soak") and arguments:
         raise Failure(f"{command} takes no arguments")
     if command == "images":
         from images import images
@@ -76,6 +77,9 @@ def main(command, *arguments):
     if command == "bench":
         from bench import bench
         return bench()
+    if command == "soak":
+        from suites import test
+        return test(["soak"])
     if command in ("lint", "fmt"):
         import lint
         return getattr(lint, command)()

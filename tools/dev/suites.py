@@ -12,6 +12,7 @@ import kubernetes
 import modules
 import packages
 import toolchains
+import versions
 from build import build
 from counts import Count, count_junit, count_tap
 from images import build_all
@@ -109,6 +110,29 @@ def waiters(extra, suite, count):
     if packages.missing(packages.MASTER):
         return None  # Debian 13
     return pytest_suite(suite, {"SENTINEL_BUILD": str(RELEASE), "SENTINEL_WAITERS": str(count)}, extra, folder="waiters")
+
+
+def versions_suite(extra):
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    packages.install(packages.MODEL, "the model")
+    toolchains.install("python,c")
+    previous = versions.build_previous()
+    if not previous:
+        return None
+    return pytest_suite("versions", {"SENTINEL_BUILD": str(RELEASE), "SENTINEL_PREVIOUS": str(previous)}, extra)
+
+
+def soak(extra, suite="soak", seconds=1200, report=None):
+    build(RELEASE)
+    if packages.missing(packages.MASTER):
+        return None  # Debian 13
+    toolchains.install()
+    settings = {"SENTINEL_BUILD": str(RELEASE), "SENTINEL_SOAK_S": str(seconds)}
+    if report:
+        settings["SENTINEL_SOAK_REPORT"] = str(report)
+    return pytest_suite(suite, settings, extra, folder="soak")
 
 
 def model(extra):
@@ -256,13 +280,16 @@ SUITES = {
     "debian13": on_debian13,
     "fuzz-http": lambda extra: e2e([*extra, "tests/e2e/test_fuzz.py"], "fuzz-http", 20_000),
     "load": load,
+    "soak": lambda extra: soak(extra, report=TOP / "docs"),
+    "soak-short": lambda extra: soak(extra, "soak-short", 60),
+    "versions": versions_suite,
     "vm": vm,
     "vm-languages": vm_languages,
     "images": images,
     "autoscale": autoscale,
     "deliver": deliver,
 }
-DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short", "waiters-short"]
+DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short", "soak-short", "waiters-short"]
 
 
 def test(arguments):
@@ -284,7 +311,7 @@ def test(arguments):
             count = Count()
             count.fail(str(failure))
         if count is None:
-            say(f"{name:<12} left out: there is no libh2o here, and so no master")
+            say(f"{name:<12} left out: what it needs is not here (libh2o, or the history of an earlier release)")
             continue
         if not count.passed and not count.failed:
             count.fail(f"{name}: there was no test to run")
