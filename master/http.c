@@ -266,6 +266,11 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     h2o_send_inline(req, body, len); /* may end the request: the last statement that touches it */
 }
 
+static int request_fd(const h2o_req_t *req)
+{
+    return h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn));
+}
+
 /* ---- answers that go on ----------------------------------------------------------------------------------------- */
 
 /* h2o takes one send at a time, and keeps pointing into it until it asks for more. */
@@ -303,11 +308,20 @@ static void stream_send(struct http_stream *stream)
     h2o_send(call->req, &data, data.len > 0 ? 1 : 0, last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
 }
 
+/* What is held for a client counts, as an answer does. */
+static void stream_count(const struct http_stream *stream, size_t len)
+{
+    struct call *call = stream->call;
+    call->http->answer_bytes += len - call->answer_bytes;
+    call->answer_bytes = len;
+}
+
 static void on_stream_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
     struct http_stream *stream = container_of(generator, struct http_stream, super);
     (void)req;
     stream->sent = false;
+    stream_count(stream, stream->waiting.len);
     stream_send(stream);
 }
 
@@ -326,6 +340,7 @@ void http_stream_begin(struct call *call, const char *content_type)
     struct http_stream *stream = xcalloc(1, sizeof *stream);
     *stream = (struct http_stream){.super = {on_stream_proceed, on_stream_stop}, .call = call};
     call->stream = stream;
+    figures_answered(call->route, call->method, 200, now_mono_ms() - call->since_ms);
     log_event(LOG_DEBUG, "streaming", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path));
     http_add_header(call, "content-type", content_type);
     req->res.status = 200;
@@ -339,6 +354,15 @@ void http_stream_write(struct call *call, const char *data, size_t len)
 {
     if (call->state != CALL_STREAMING || len == 0)
         return;
+    size_t unsent = http_stream_unsent(call) + len;
+    if (unsent > SMALL_BODY && call->http->answer_bytes - call->answer_bytes + unsent > call->http->max_held_bytes) {
+        log_event(LOG_WARN, "stream cut, too much is unread", LOG_TEXT("path", call->path));
+        shutdown(request_fd(call->req), SHUT_RDWR);
+        data = "\n"; /* what cannot be written makes h2o notice */
+        len = 1;
+        unsent = 1;
+    }
+    stream_count(call->stream, unsent);
     buf_add(&call->stream->waiting, data, len);
     stream_send(call->stream);
 }
@@ -359,11 +383,6 @@ void http_stream_end(struct call *call)
 }
 
 /* ---- clients that left, clients that do not read ---------------------------------------------------------------- */
-
-static int request_fd(const h2o_req_t *req)
-{
-    return h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn));
-}
 
 /* The client left: whoever waits on its behalf is told; a send that must fail makes h2o close the connection. */
 static void drop(struct call *call)

@@ -86,7 +86,8 @@ bool http_reserve(struct call *call, size_t len) MUST_USE;
 void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len);
 
 /* An answer whose end is not known yet: begin it (200), write to it, end it. What is written is copied and sent as fast
- * as the client takes it. The call's on_gone fires when its client leaves, or takes nothing for a minute. */
+ * as the client takes it. The call's on_gone fires when its client leaves, takes nothing for a minute, or
+ * when clients leave too much unread. */
 void http_stream_begin(struct call *call, const char *content_type);
 void http_stream_write(struct call *call, const char *data, size_t len);
 size_t http_stream_unsent(const struct call *call); /* bytes that the client has not taken */

@@ -3,11 +3,14 @@
 import json
 import os
 import threading
+from contextlib import closing
 
 import pytest
+import requests
 
 import contract
-from client import Raw, check_error
+from client import Client, Raw, check_error
+from keys import Keys
 from service import wait_until
 
 GATE = "import sys, time\nn = float(input())\ntime.sleep(n)\nprint(n)"
@@ -272,6 +275,42 @@ def test_clients_that_leave_are_forgotten(make_service):
         events.close()
         one.close()
     wait_until(lambda: descriptors() <= before, "their connections are closed")
+
+
+def is_whole(client, job_id):
+    """Whether the stream comes to its result; else it was cut."""
+    with closing(client.another()) as one:
+        try:
+            return b"\nevent: result\n" in one.get(f"/job/{job_id}/events").content
+        except requests.RequestException:
+            return False
+
+
+def test_unread_streams_are_bounded(make_service):
+    """While two clients read nothing of their ten megabytes each, another's stream is cut; later it is whole."""
+    service = make_service(languages=("python",), max_held_mb=24)
+    tests = [{"input": "x" * 60_000, "expected": "x" * 60_000}] * 34
+    job_id = service.client.python("print(input())", testCases=tests)["id"]
+    with Raw(service.client) as one, Raw(service.client) as two:
+        for unread in (one, two):
+            unread.send(f"GET /job/{job_id}/events HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert unread.socket.recv(12) == b"HTTP/1.1 200"
+        wait_until(lambda: not is_whole(service.client, job_id), "what is unread leaves no room", 60)
+        assert service.client.get(f"/api/status/{job_id}").status_code == 200, "small answers go on"
+    wait_until(lambda: is_whole(service.client, job_id), "who did not read has left", 60)
+
+
+def test_a_job_is_its_keys_own(make_service, tmp_path):
+    keys = Keys(tmp_path / "keys")
+    alice, bob, root = keys.add("alice"), keys.add("bob"), keys.add("root", "admin")
+    service = make_service(keys_file=keys.path, token=alice, languages=("python",))
+    job = service.client.run({"language": "python", "code": "print(7)"})
+    other, admin = Client(service.client.url, bob), Client(service.client.url, root)
+    check_error(other.get(f"/job/{job['id']}/events"), 404, "not_found")
+    assert kinds(follow(admin, job["id"]))[-1] == "result"
+    shown = lambda client: [row["id"] for row in client.get("/status").json()["executions"]]
+    assert (shown(service.client), shown(other), shown(admin)) == ([job["id"]], [], [job["id"]])
+    check_error(Client(service.client.url).get(f"/job/{job['id']}/events"), 401, "key_required", "Authorization")
 
 
 def test_redis_restarts_under_a_stream(make_service):
