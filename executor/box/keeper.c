@@ -120,7 +120,7 @@ static int await_ready(struct keeper *k, char why[160])
     if (got == sizeof note && note.kind == NOTE_READY)
         return 0;
     snprintf(why, 160, "%.100s: %s", note.step, strerror(note.error));
-    return -note.error;
+    return note.error > 0 ? -note.error : -EINVAL;
 }
 
 static int launcher_admit(struct keeper *k, pid_t pid, char why[160])
@@ -131,8 +131,11 @@ static int launcher_admit(struct keeper *k, pid_t pid, char why[160])
         snprintf(why, 160, "mapping ids: %s", strerror(-error));
     else if (k->cgroup != NULL && (error = k->cgroup->driver->join(k->cgroup, pid)) < 0)
         snprintf(why, 160, "entering the cgroup: %s", strerror(-error));
-    if (error == 0 && (error = message_send(k->launcher_socket, "", 1, NULL, 0)) <= 0)
-        error = await_ready(k, why); /* one that is gone may have left a note */
+    if (error == 0) {
+        if (message_send(k->launcher_socket, "", 1, NULL, 0) < 0)
+            snprintf(why, 160, "the launcher ended early"); /* its note says why */
+        error = await_ready(k, why);
+    }
     uid_t its_id = config->two_ids ? config->uid_base : geteuid();
     if (error == 0 && k->cgroup != NULL && (error = k->cgroup->driver->settle(k->cgroup, pid, its_id)) < 0)
         snprintf(why, 160, "settling in the cgroup: %s", strerror(-error));

@@ -152,6 +152,7 @@ static void setup_domain(struct confinement *c, int socket)
     }
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || landlock_restrict(c->fence_fd) < 0)
         setup_failed(socket, "Landlock's outermost domain");
+    errno = 0;
     if (kill(keeper, 0) == 0 || errno != EPERM)
         setup_failed(socket, "Landlock does not hold signals back");
 }
