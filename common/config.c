@@ -42,6 +42,8 @@ static const struct setting table[] = {
     {"languages", NULL, BOTH, TEXT(languages), "all", .help = "`all`, or names with commas between"},
     {"log-level", "LOG_LEVEL", BOTH, TEXT(log_level), "info", .choices = "debug|info|warn|error",
      .help = "least level that is logged; 002's `DEBUG=true` and 001's option `-v` are `debug`"},
+    {"log-file", NULL, BOTH, TEXT(log_file), "",
+     .help = "where the log goes, opened again on SIGHUP; empty: standard error"},
     {"metrics", "METRICS_ENABLED", BOTH, TEXT(metrics), "true", .choices = "false|true",
      .help = "collect figures, and show them at /metrics"},
     {"result-ttl-s", NULL, BOTH, INT(result_ttl_s), "3600", RANGE(1, 604800),
@@ -107,6 +109,8 @@ static const struct setting table[] = {
      .help = "listen on a public address even where there is no API key"},
     {"open-routes", NULL, PROGRAM_MASTER, TEXT(open_routes), "docs,health,languages",
      .help = "of docs, health, languages, load, metrics: what wants no API key"},
+    {"log-requests", NULL, PROGRAM_MASTER, TEXT(log_requests), "off", .choices = "off|line|bodies",
+     .help = "log each request and its answer: a line, or with the beginnings of their bodies, which hold users' code"},
     {"code-policy", NULL, PROGRAM_MASTER, TEXT(code_policy), "off",
      .help =
          "off, warn or block, and LANGUAGE=one of them, with commas between: what to do about code that a language's "

@@ -14,7 +14,8 @@ struct config {
     char *languages_dir;
     char *languages; /* "all" or names */
     char *log_level;
-    char *metrics; /* "true": they are collected and shown */
+    char *log_file; /* "": standard error */
+    char *metrics;  /* "true": they are collected and shown */
     int64_t redis_deadline_ms;
     int64_t result_ttl_s;
     int64_t queue_ttl_s;
@@ -50,6 +51,7 @@ struct config {
     int64_t callback_pause_ms; /* before the second attempt */
     int64_t heartbeat_s;       /* of an event stream */
     int64_t v1_timeout_s;      /* of a run that the v1 dialect gives none */
+    char *log_requests;        /* "off", "line" or "bodies" */
     char *code_policy;
     int64_t policy_nesting; /* 0: no limit, as the next two */
     int64_t policy_line;

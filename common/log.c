@@ -3,19 +3,44 @@
 #include "log.h"
 #include "json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 static struct {
     enum log_level least;
     const char *program;
     const char *executor;
-} settings = {LOG_INFO, "sentinel", NULL};
+    char *path; /* NULL: standard error */
+    int fd;
+} settings = {LOG_INFO, "sentinel", NULL, NULL, STDERR_FILENO};
 
 void log_init(enum log_level least, const char *program, const char *executor)
 {
     settings.least = least;
     settings.program = program;
     settings.executor = executor;
+}
+
+int log_reopen(struct err *err)
+{
+    if (!settings.path)
+        return 0;
+    int fd = open(settings.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return err_set_errno(err, errno, "log-file %s", settings.path);
+    if (settings.fd != STDERR_FILENO)
+        close(settings.fd);
+    settings.fd = fd;
+    return 0;
+}
+
+int log_open(const char *path, struct err *err)
+{
+    if (!*path)
+        return 0;
+    settings.path = xstrdup(path);
+    return log_reopen(err);
 }
 
 bool log_enabled(enum log_level level)
@@ -48,7 +73,7 @@ static void write_line(const char *level, bool audit, const char *event, const s
     buf_add_char(&w.buf, '\n');
 
     /* A log that cannot be written has nobody to tell. */
-    ssize_t written = write(STDERR_FILENO, w.buf.data, w.buf.len);
+    ssize_t written = write(settings.fd, w.buf.data, w.buf.len);
     (void)written;
     buf_finish(&w.buf);
 }

@@ -1,13 +1,18 @@
-/* One JSON line an event, on standard error. Only main programs and whoever decides what happens next log. */
+/* One JSON line an event, on standard error or in a file. Only main programs and whoever decides what happens next log.
+ */
 #ifndef SENTINEL_LOG_H
 #define SENTINEL_LOG_H
 
-#include "base.h"
+#include "err.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* `program` and `executor` (may be NULL) stand in every line; the strings must outlive the program's logging. */
 void log_init(enum log_level least, const char *program, const char *executor);
+/* Lines go to the file from now on (created, appended to); "" is standard error. -errno. Again, with log_reopen, after
+ * it was moved away: on failure the old one stays. */
+int log_open(const char *path, struct err *err) MUST_USE;
+int log_reopen(struct err *err) MUST_USE;
 bool log_enabled(enum log_level level);
 
 /* A field of a line. Text is escaped; a NULL text leaves the field out. */

@@ -54,7 +54,7 @@ struct executor {
     struct runner *runner;
     struct store *store;       /* from SERVING on */
     struct consumer *consumer; /* as the store */
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     uv_timer_t beat_timer;
     uv_timer_t stage_timer;
     struct metrics_port *metrics; /* NULL: none */
@@ -74,6 +74,7 @@ static void on_runner_closed(void *arg)
     struct executor *x = arg;
     close_handle(&x->signals[0]);
     close_handle(&x->signals[1]);
+    close_handle(&x->signals[2]);
     close_handle(&x->beat_timer);
     close_handle(&x->stage_timer);
     metrics_port_destroy(x->metrics);
@@ -379,8 +380,20 @@ static void executor_step(struct executor *x, enum event event)
 
 /* ---- the beginning -------------------------------------------------------------------------------------------- */
 
+/* For who rotates the log. */
+static void reopen_log(void)
+{
+    struct err err;
+    if (log_reopen(&err) < 0)
+        log_event(LOG_ERROR, "log not reopened, the old one stays", LOG_TEXT("error", err.msg));
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
+    if (number == SIGHUP) {
+        reopen_log();
+        return;
+    }
     log_event(LOG_INFO, "signal", LOG_INT("number", number));
     executor_step(signal->data, EVENT_SIGNAL);
 }
@@ -449,6 +462,9 @@ static int setup(struct executor *x, struct err *err)
         return r;
     name_executor(x);
     log_init(log_level_of(x->config.log_level), "sentinel-executor", x->id);
+    r = log_open(x->config.log_file, err);
+    if (r < 0)
+        return r;
     x->slots = x->config.slots ? (size_t)x->config.slots : uv_available_parallelism();
     x->box_argv = xcalloc(x->slots + 1, sizeof *x->box_argv);
     for (size_t i = 0; i < x->slots && r == 0; i++)
@@ -493,7 +509,7 @@ static int open_metrics(struct executor *x, struct err *err)
 
 static void run(struct executor *x)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         uv_signal_init(&x->loop, &x->signals[i]);

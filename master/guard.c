@@ -244,6 +244,26 @@ static void pass(struct call *call)
     call->route->handle(call);
 }
 
+enum { LOGGED_BODY_MOST = 2048 };
+
+void guard_log_answer(struct call *call, int status, const char *body, size_t len)
+{
+    const char *wanted = call->master->config.log_requests;
+    bool bodies = strcmp(wanted, "bodies") == 0, info = bodies || strcmp(wanted, "line") == 0;
+    char client[ADDRESS_TEXT_SIZE];
+    if (!info && !log_enabled(LOG_DEBUG))
+        return;
+    address_format(call_address(call), client);
+    cleanup_free char *request =
+        xstrndup(call->body, call->body_len < LOGGED_BODY_MOST ? call->body_len : LOGGED_BODY_MOST);
+    cleanup_free char *answer = xstrndup(body ? body : "", len < LOGGED_BODY_MOST ? len : LOGGED_BODY_MOST);
+    log_event(info ? LOG_INFO : LOG_DEBUG, "answered", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
+              LOG_INT("status", status), LOG_INT("ms", now_mono_ms() - call->since_ms), LOG_TEXT("client", client),
+              LOG_TEXT("key", *call->owner ? call->owner : NULL), LOG_INT("requestBytes", call->body_len),
+              LOG_INT("answerBytes", len), LOG_TEXT("request", bodies ? request : NULL),
+              LOG_TEXT("answer", bodies ? answer : NULL));
+}
+
 /* A wrong key pays as well: whoever tries keys is slowed down like everybody. Probes and scrapes never pay. */
 void guard_admit(struct call *call, const struct http_route *route)
 {

@@ -20,6 +20,9 @@ bool guard_begin(struct call *call);
 /* Calls route->handle with the call's owner known, or answers 401 or 403. */
 void guard_admit(struct call *call, const struct http_route *route);
 
+/* An answer, for the log: what log-requests asks for. Never a header, where keys are; never a query. */
+void guard_log_answer(struct call *call, int status, const char *body, size_t len);
+
 /* {"id","role"} of each key. */
 void guard_put_keys(const struct guard *guard, struct json_writer *w);
 

@@ -9,6 +9,7 @@
 #include "http.h"
 #include "call.h"
 #include "figures.h"
+#include "guard.h"
 #include "linger.h"
 #include "listener.h"
 #include "log.h"
@@ -252,8 +253,7 @@ void http_answer(struct call *call, int status, const char *content_type, const 
     if (call->state != CALL_OPEN || !http_reserve(call, len))
         return;
     h2o_req_t *req = call->req;
-    log_event(LOG_DEBUG, "answered", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
-              LOG_INT("status", status), LOG_INT("ms", now_mono_ms() - call->since_ms));
+    guard_log_answer(call, status, body, len);
     figures_answered(call->route, call->method, status, now_mono_ms() - call->since_ms);
     http_add_header(call, "content-type", content_type);
     req->res.status = status;
@@ -342,6 +342,7 @@ void http_stream_begin(struct call *call, const char *content_type)
     call->stream = stream;
     figures_answered(call->route, call->method, 200, now_mono_ms() - call->since_ms);
     log_event(LOG_DEBUG, "streaming", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path));
+    figures_answered(call->route, call->method, 200, now_mono_ms() - call->since_ms);
     http_add_header(call, "content-type", content_type);
     req->res.status = 200;
     req->res.reason = reason_phrase(200);

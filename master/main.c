@@ -108,11 +108,13 @@ static void on_signal(uv_signal_t *handle, int signum)
     uv_timer_start(&server->drain_timer, on_drain_timeout, DRAIN_MS, 0);
 }
 
-/* The keys are read again. */
+/* The log is opened again, for who rotates it; the keys are read again. */
 static void on_hangup(uv_signal_t *handle, int signum)
 {
     struct server *server = handle->data;
     struct err err = {0};
+    if (log_reopen(&err) < 0)
+        log_event(LOG_ERROR, "log not reopened, the old one stays", LOG_TEXT("error", err.msg));
     if (guard_reload(server->master.guard, &err) < 0)
         log_event(LOG_ERROR, "keys not reloaded, the old ones stay", LOG_TEXT("error", err.msg));
     else
@@ -273,6 +275,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     log_init(level_of(server.master.config.log_level), "sentinel-master", NULL);
+    if (log_open(server.master.config.log_file, &err) < 0)
+        return fail(&err);
     server.loop = server.master.loop = uv_default_loop();
     if (start(&server, &err) < 0)
         return fail(&err);
