@@ -52,8 +52,9 @@ const char *compare_name(enum compare_kind kind)
 }
 
 static const char *const run_end_names[] = {
-    [RUN_END_ITSELF] = "itself", [RUN_END_CPU] = "cpuTime",   [RUN_END_WALL] = "wallTime",
-    [RUN_END_MEMORY] = "memory", [RUN_END_OUTPUT] = "output",
+    [RUN_END_ITSELF] = "itself",       [RUN_END_CPU] = "cpuTime",   [RUN_END_WALL] = "wallTime",
+    [RUN_END_MEMORY] = "memory",       [RUN_END_OUTPUT] = "output", [RUN_END_SCRATCH] = "scratch",
+    [RUN_END_PROCESSES] = "processes",
 };
 
 const char *run_end_name(enum run_end end)

@@ -35,7 +35,15 @@ enum verdict {
 };
 
 /* What ended a run. */
-enum run_end { RUN_END_ITSELF, RUN_END_CPU, RUN_END_WALL, RUN_END_MEMORY, RUN_END_OUTPUT };
+enum run_end {
+    RUN_END_ITSELF,
+    RUN_END_CPU,
+    RUN_END_WALL,
+    RUN_END_MEMORY,
+    RUN_END_OUTPUT,
+    RUN_END_SCRATCH,   /* tier B: its files */
+    RUN_END_PROCESSES, /* tier B */
+};
 
 enum compare_kind { COMPARE_TRIM, COMPARE_EXACT, COMPARE_TOKENS, COMPARE_FLOAT };
 

@@ -30,8 +30,10 @@ static struct bytes keep(const char *data, uint64_t kept, uint64_t total)
 static enum run_end end_of(uint32_t cause)
 {
     static const enum run_end ends[] = {
-        [BOX_CAUSE_SELF] = RUN_END_ITSELF,   [BOX_CAUSE_CPU] = RUN_END_CPU,       [BOX_CAUSE_WALL] = RUN_END_WALL,
-        [BOX_CAUSE_MEMORY] = RUN_END_MEMORY, [BOX_CAUSE_OUTPUT] = RUN_END_OUTPUT,
+        [BOX_CAUSE_SELF] = RUN_END_ITSELF,         [BOX_CAUSE_CPU] = RUN_END_CPU,
+        [BOX_CAUSE_WALL] = RUN_END_WALL,           [BOX_CAUSE_MEMORY] = RUN_END_MEMORY,
+        [BOX_CAUSE_OUTPUT] = RUN_END_OUTPUT,       [BOX_CAUSE_SCRATCH] = RUN_END_SCRATCH,
+        [BOX_CAUSE_PROCESSES] = RUN_END_PROCESSES,
     };
     return cause < ARRAY_LEN(ends) ? ends[cause] : RUN_END_ITSELF;
 }

@@ -102,7 +102,7 @@ static void put_limits(struct json_writer *w, const struct isolation *in, const 
          run->end == RUN_END_WALL},
         {"memoryMb", (double)l->memory_mb, (double)run->memory_kb / 1024, memory_by(in), true, true,
          run->end == RUN_END_MEMORY},
-        {"processes", (double)l->processes, 0, processes_by(in), false, true, false},
+        {"processes", (double)l->processes, 0, processes_by(in), false, true, run->end == RUN_END_PROCESSES},
         {"outputKb", (double)l->output_kb, (double)written / 1024,
          "the box, which reads both streams; the larger is told", !hidden, true, run->end == RUN_END_OUTPUT},
         {"fileKb", (double)l->file_kb, 0, "RLIMIT_FSIZE (SIGXFSZ)", false, true, !hidden && run->signal == SIGXFSZ},

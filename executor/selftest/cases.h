@@ -24,6 +24,8 @@ enum {
 #define BY_WALL (1u << BOX_CAUSE_WALL)
 #define BY_MEMORY (1u << BOX_CAUSE_MEMORY)
 #define BY_OUTPUT (1u << BOX_CAUSE_OUTPUT)
+#define BY_SCRATCH (1u << BOX_CAUSE_SCRATCH)
+#define BY_PROCESSES (1u << BOX_CAUSE_PROCESSES)
 #define BY_ITSELF (1u << BOX_CAUSE_SELF)
 #define EXITED(code) ((code) + 1)
 

@@ -2,8 +2,6 @@
 #include "cases.h"
 #include "checks.h"
 
-#define NO_TMPFS_QUOTA "no file system of the run's own: what is written stands beside others' files, and is polled"
-
 static const struct step endless_loop[] = {
     {.verb = "spin", .limits = {.cpu_ms = 300, .wall_ms = 60000}, .causes = BY_CPU, .cpu_least_ms = 300},
 };
@@ -21,19 +19,26 @@ static const struct step burners[] = {
     {.verb = "burners 30", .limits = {.processes = 1}, .out = "EPERM|ENOSYS|EAGAIN"},
 };
 static const struct step threads[] = {
-    {.verb = "threads 1000", .limits = {.processes = 20}, .out = "19"},
+    {.tiers = TIER_A | TIER_A_MINUS, .verb = "threads 1000", .limits = {.processes = 20}, .out = "19"},
+    {.tiers = TIER_A | TIER_A_MINUS, .verb = "forks 100", .limits = {.processes = 10}, .out = "9"},
+    {.tiers = TIER_B,
+     .verb = "%-hold 400",
+     .each = "forks threads",
+     .limits = {.processes = 10, .wall_ms = 2000},
+     .causes = BY_PROCESSES | BY_WALL,
+     .good = good_few_processes,
+     .wanted = "9, or few more, or to be seen"},
     {.verb = "threads 5", .limits = {.processes = 1}, .out = "0"},
-    {.verb = "forks 100", .limits = {.processes = 10}, .out = "9"},
     {.verb = "forks 5", .limits = {.processes = 1}, .out = "0"},
 };
 /* Forks that fail count as memory until the kernel has freed what it prepared for them. */
 static const struct step fork_bomb[] = {
     {.verb = "forkbomb",
      .limits = {.processes = 20, .cpu_ms = 500, .wall_ms = 1000},
-     .causes = BY_CPU | BY_WALL | BY_MEMORY},
+     .causes = BY_CPU | BY_WALL | BY_MEMORY | BY_PROCESSES},
     {.verb = "flood-bomb 1",
      .limits = {.processes = 64, .cpu_ms = 5000, .wall_ms = 1000, .output_bytes = 1000},
-     .causes = BY_OUTPUT | BY_CPU | BY_WALL | BY_MEMORY},
+     .causes = BY_OUTPUT | BY_CPU | BY_WALL | BY_MEMORY | BY_PROCESSES},
 };
 static const struct step daemons[] = {{.verb = "daemon", .profiles = RUN_AND_COMPILE, .exited = EXITED(0)}};
 static const struct step quiet[] = {
@@ -77,11 +82,22 @@ static const struct step scratch[] = {
      .causes = BY_MEMORY,
      .oom = true},
     {.tiers = TIER_A, .verb = "memhog 40", .limits = {.memory_mb = 48}, .out = "ok"},
+    /* Without a file system of the run's own what it takes is watched; a small one that it shares is full before. */
+    {.tiers = TIER_B,
+     .verb = "fill .",
+     .limits = {.scratch_mb = 24},
+     .causes = BY_SCRATCH | BY_MEMORY | BY_ITSELF,
+     .out = "ENOSPC"},
 };
 static const struct step inodes[] = {
     {.tiers = TIER_A | TIER_A_MINUS,
      .verb = "inodes 100000",
      .limits = {.cpu_ms = 30000, .wall_ms = 60000},
+     .out = "ENOSPC"},
+    {.tiers = TIER_B,
+     .verb = "inodes 100000",
+     .limits = {.cpu_ms = 30000, .wall_ms = 60000},
+     .causes = BY_SCRATCH | BY_MEMORY | BY_ITSELF,
      .out = "ENOSPC"},
 };
 static const struct step shm[] = {{.verb = "call shmget 4711 4096 896", .out = "EPERM"}};
@@ -199,8 +215,8 @@ const struct abuse abuses_of_limits[] = {
     {{11}, "heap", "a heap without end, its own or a child's", STEPS(heap)},
     {{12}, "bss", "1 GB of zeroes that the file does not have", STEPS(bss)},
     {{13}, "memfd", "memory files", STEPS(memfds)},
-    {{14}, "scratch", "fills every directory it may write to", STEPS(scratch), .beyond = NO_TMPFS_QUOTA},
-    {{15}, "inodes", "100,000 files", STEPS(inodes), .beyond = NO_TMPFS_QUOTA},
+    {{14}, "scratch", "fills every directory it may write to", STEPS(scratch)},
+    {{15}, "inodes", "100,000 files", STEPS(inodes)},
     {{16}, "shm", "System V shared memory", STEPS(shm)},
     {{17, 18}, "kernel-buffers", "pipes and socket pairs full of data", STEPS(kernel_buffers)},
     {{19}, "shared-memory", "400 MB of shared pages", STEPS(shared)},

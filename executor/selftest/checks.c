@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { UNSEEN_PROCESSES = 33 }; /* that tier B lets pass above the limit where others share the id */
+
 const char every_byte[] = "", megabyte[] = "";
 
 struct bytes input_of(const struct step *step)
@@ -108,11 +110,12 @@ bool good_compilation_ends(const struct step *step, const struct box_answer *ans
            r->stdout_kept <= 64 << 10 && r->stderr_kept <= 64 << 10;
 }
 
-bool good_six_times_false(const struct step *step, const struct box_answer *answer)
+/* To the limit where the id that they are counted for is the box's own; elsewhere more than some are seen. */
+bool good_few_processes(const struct step *step, const struct box_answer *answer)
 {
-    static const char wanted[] = "False False False False False False /work\n";
-    (void)step;
-    return answer->reply->stdout_kept == sizeof wanted - 1 && memcmp(answer->out, wanted, sizeof wanted - 1) == 0;
+    const struct box_reply *r = answer->reply;
+    unsigned long made = r->stdout_kept ? strtoul(answer->out, NULL, 10) : 0;
+    return r->cause == BOX_CAUSE_PROCESSES || (made > 0 && made < step->limits.processes + UNSEEN_PROCESSES);
 }
 
 /* The number of descriptors bounds them where nothing counts their memory. */
@@ -128,7 +131,8 @@ bool good_too_many_files(const struct step *step, const struct box_answer *answe
 
 static const char *cause_name(uint32_t cause)
 {
-    static const char *const names[] = {"itself", "CPU time", "wall time", "memory", "output", "cancelled"};
+    static const char *const names[] = {"itself", "CPU time", "wall time", "memory",
+                                        "output", "cancel",   "scratch",   "processes"};
     return cause < ARRAY_LEN(names) ? names[cause] : "?";
 }
 

@@ -18,13 +18,13 @@ struct bytes input_of(const struct step *step) MUST_USE;
 
 bool good_compilation_ends(const struct step *step, const struct box_answer *answer);
 bool good_every_byte(const struct step *step, const struct box_answer *answer);
+bool good_few_processes(const struct step *step, const struct box_answer *answer);
 bool good_flood(const struct step *step, const struct box_answer *answer);
 bool good_gains_nothing(const struct step *step, const struct box_answer *answer);
 bool good_no_such_call(const struct step *step, const struct box_answer *answer);
 bool good_nothing_collected(const struct step *step, const struct box_answer *answer);
 bool good_only_own_files(const struct step *step, const struct box_answer *answer);
 bool good_refused_compilation(const struct step *step, const struct box_answer *answer);
-bool good_six_times_false(const struct step *step, const struct box_answer *answer);
 bool good_too_many_files(const struct step *step, const struct box_answer *answer);
 bool good_whatever(const struct step *step, const struct box_answer *answer);
 

@@ -138,6 +138,20 @@ static int do_forks(char **argv)
     return 0;
 }
 
+static int do_forks_hold(char **argv)
+{
+    do_forks(argv);
+    fflush(stdout);
+    return do_sleep(argv);
+}
+
+static int do_threads_hold(char **argv)
+{
+    do_threads(argv);
+    fflush(stdout);
+    return do_sleep(argv);
+}
+
 /* setsid, double fork; keeps stdout, and the parent exits at once. */
 static int do_daemon(char **argv)
 {
@@ -424,6 +438,7 @@ static const struct verb verbs[] = {
     {"flood-bomb", do_flood_bomb},
     {"forkbomb", do_forkbomb},
     {"forks", do_forks},
+    {"forks-hold", do_forks_hold},
     {"hog-then-exec", do_hog_then_exec},
     {"limits", do_limits},
     {"memhog", do_memhog},
@@ -441,6 +456,7 @@ static const struct verb verbs[] = {
     {"stop", do_stop},
     {"stubborn", do_stubborn},
     {"threads", do_threads},
+    {"threads-hold", do_threads_hold},
     {"vfork-sleeper", do_vfork_sleeper},
     {NULL, NULL},
 };

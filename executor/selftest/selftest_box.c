@@ -423,16 +423,19 @@ static int wait_for_silence(struct selftest *t, char why[WHY_SIZE])
 {
     struct pids now, again;
     int64_t end = now_mono_ms() + patience_ms(t);
-    for (;;) {
+    for (unsigned rest_ms = 1;; rest_ms = rest_ms < 50 ? 2 * rest_ms : rest_ms) {
         find_descendants(&now);
-        find_descendants(&again);
-        if (same_pids(&now, &t->idle) && same_pids(&again, &t->idle))
-            return 0;
+        if (same_pids(&now, &t->idle)) {
+            find_descendants(&again);
+            if (same_pids(&again, &t->idle))
+                return 0;
+        }
         if (now_mono_ms() > end)
             break;
-        serve_for_ms(t, 2);
+        serve_for_ms(t, rest_ms);
     }
-    snprintf(why, WHY_SIZE, "%zu processes where there were %zu", now.count, t->idle.count);
+    snprintf(why, WHY_SIZE, "there are other processes than before (%zu, %zu were)", now.count, t->idle.count);
+    see_idle(t); /* for the next case */
     return -1;
 }
 
