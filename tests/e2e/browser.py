@@ -50,7 +50,7 @@ class Browser:
         return self._do("execute/sync", script=script, args=list(arguments))
 
     def wait_for(self, script, what):
-        return wait_until(lambda: self.run(f"return {script}"), what, 40)
+        return wait_until(lambda: self.run(f"return {script}"), what, 90)
 
     def complaints(self):
         """What the console has from warnings on, policy violations and failed loads among them; asked once, then gone."""

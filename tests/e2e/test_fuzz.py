@@ -25,7 +25,7 @@ class Sender:
 
     def send(self, method, target, headers, body):
         if not self.connection:
-            self.connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
+            self.connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=120)
         self.connection.request(method, target, body, headers)
         response = self.connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}

@@ -151,7 +151,7 @@ def test_ten_thousand_idle_connections(make_service):
     """Or as many as this machine's limit of descriptors allows to both sides."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(10_000, hard - 400)
-    client = make_service(languages=("python",)).client
+    client = make_service(languages=("python",), max_connections=count + 100, request_timeout_s=600).client
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, count + 200)), hard))
     idle = []
     try:
@@ -161,8 +161,7 @@ def test_ten_thousand_idle_connections(make_service):
         assert client.python("print(1)")["output"] == "1"
         for connection in idle[::count // 20]:
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = connection.recv(12)
-            assert answer == b"HTTP/1.1 200" or (answer == b"HTTP/1.1 503" and count == 10_000), answer
+            assert connection.recv(12) == b"HTTP/1.1 200"
     finally:
         for connection in idle:
             connection.close()
@@ -197,12 +196,12 @@ def answered(raw):
 
 
 def test_bodies_that_wait_are_bounded(make_service):
-    service = make_service(max_held_mb=36)  # of 8 MB each; and no executor: whoever waits, waits
+    service = make_service(max_held_mb=36, max_wait_s=600)  # of 8 MB each; and no executor: whoever waits, waits
     large = json.dumps({"language": "python", "code": "", "testCases": [{"input": "x" * LARGE, "expected": ""}]})
     with ExitStack() as stack:
         for number in range(1, 9):
             raw = stack.enter_context(Raw(service.client))
-            raw.send(post_head(len(large), "?wait=60") + large)
+            raw.send(post_head(len(large), "?wait=600") + large)
             wait_until(lambda: answered(raw) or service.client.get("/load").json()["totalWaiting"] == number,
                        "it waits, or is refused")
             if answered(raw):

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import engine
+import modules
 import packages
 import toolchains
 from paths import TOP
@@ -80,6 +81,7 @@ def plan(languages, debian):
 def build_all(languages, debian="13", tags=None, pull=False, fresh=False):
     """Builds; (engine, the images' names, the first tag)."""
     container = engine.find()
+    modules.install(TOP / "web", "the pages of /docs and /redoc")
     tags = tags or [commit_tag(), "dev-latest"]
     labels = {"VERSION": version(), "REVISION": revision(), "CREATED": created()}
     names = []
