@@ -53,12 +53,14 @@ def make(namespace, address, in_cluster):
     passwords = {"sentinel": secrets.token_hex(24), "keda": secrets.token_hex(24)}
     host = address if in_cluster else "127.0.0.1:6379"
     keys = [api_key("admin", "admin"), api_key("client", "user")]
+    signing = secrets.token_hex(32)
     objects = [
         manifest("sentinel-redis", namespace, {"url": f"redis://sentinel:{passwords['sentinel']}@{host}"}),
         manifest("sentinel-keda", namespace, {"address": address, "username": "keda", "password": passwords["keda"]}),
         manifest("sentinel-keys", namespace, {"keys": "".join(line + "\n" for _, line in keys)}),
+        manifest("sentinel-callbacks", namespace, {"secret": signing}),
     ]
-    notes = [f"admin's API key: {keys[0][0]}", f"client's API key: {keys[1][0]}"]
+    notes = [f"admin's API key: {keys[0][0]}", f"client's API key: {keys[1][0]}", f"callbacks are signed with: {signing}"]
     if in_cluster:
         objects.append(manifest("sentinel-redis-acl", namespace, {"users.acl": acl(passwords)}))
     else:
