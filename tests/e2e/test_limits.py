@@ -1,7 +1,8 @@
 """Rate limits: per address and per key, one limit over all masters, and no way around it by headers. Buckets refill so
-slowly here (one request an hour, and more) that no test depends on how long it takes."""
+slowly here (one request a minute) that no test depends on how long it takes."""
 
 import signal
+import time
 
 import pytest
 import redis
@@ -99,8 +100,9 @@ def test_a_thousand_addresses_with_one_key_share_its_limit(make_service, tmp_pat
     keys = Keys(tmp_path / "keys")
     alice, bob = keys.add("alice"), keys.add("bob")
     service = make_service(keys_file=keys.path, rate_key=1, rate_key_burst=50, trusted_proxies="127.0.0.1", token=alice)
+    started = time.monotonic()
     passed = sum(count(service.client, 1, headers=forwarded(f"10.{i // 250}.0.{i % 250 + 1}")) for i in range(1000))
-    assert passed == 50
+    assert 50 <= passed <= 50 + (time.monotonic() - started) / 60 + 1, "one comes back each minute"
     assert Client(service.client.url, bob).get(PATH).status_code == 404, "another key has its own"
 
 
