@@ -4,6 +4,8 @@ import shutil
 
 from progress import run, say
 
+tried = set()  # folders that npm could not fetch for: once a run is enough
+
 
 def npm():
     """Debian's or the system's; None where there is none."""
@@ -19,9 +21,11 @@ def install(folder, why):
     """Whether the folder's modules are there. No package's own scripts are run."""
     if current(folder):
         return True
-    if not npm():
+    if not npm() or folder in tried:
         return False
-    status, _ = run(f"fetching {why}", [npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], check=False, cwd=folder)
+    status, _ = run(f"fetching {why}", [npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0"],
+                    check=False, cwd=folder)
     if status:
+        tried.add(folder)
         say(f"{why} are left out: npm could not fetch them")
     return status == 0
