@@ -197,11 +197,6 @@ const struct abuse abuses_of_walls[] = {
     {{82}, "own-attributes", "prctl of its own memory, death signal, subreaper", STEPS(own_attributes)},
     {{83}, "personality", "personality, device nodes", STEPS(personalities)},
     {{74}, "keeper-dies", "the box's keeper is killed in the middle of a fork bomb", .act = act_keeper_dies},
-    {{74},
-     "launcher-dies",
-     "the box's launcher is killed in the middle of a run",
-     .act = act_launcher_dies,
-     .act_tiers = TIER_A | TIER_A_MINUS,
-     .beyond = "this tier has no launcher"},
+    {{74}, "launcher-dies", "the box's launcher is killed in the middle of a run", .act = act_launcher_dies},
 };
 const size_t abuses_of_walls_count = ARRAY_LEN(abuses_of_walls);
