@@ -7,7 +7,7 @@ import re
 import pytest
 
 from client import check_error, check_timestamp
-from service import wait_until
+from service import ROOT, wait_until
 
 ID = re.compile(r"[a-z][a-z0-9]{0,15}-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -368,3 +368,19 @@ def test_redis_by_host_and_port(make_service):
     service.master.start()
     answer = wait_until(lambda: service.client.answers("/health"), "it answers")
     assert answer == 503
+
+
+def test_env_example(make_service):
+    """A master takes every line of .env.example, and each is a name that docs/SETTINGS.md knows."""
+    lines = [line for line in (ROOT / ".env.example").read_text().splitlines() if line and not line.startswith("#")]
+    example = dict(line.split("=", 1) for line in lines)
+    known = (ROOT / "docs/SETTINGS.md").read_text()
+    for name in example:
+        assert re.search(rf"`{name}\b", known), name
+    service = make_service()
+    service.master.stop()
+    service.master.env.pop("SENTINEL_LOG_LEVEL")
+    service.master.env.update({name: value for name, value in example.items() if name not in ("REDIS_HOST", "REDIS_PORT")})
+    service.master.start()
+    wait_until(service.ready, "the master serves with it")
+    assert "LOG_LEVEL" in example and '"level":"debug"' not in service.master.log_text().rsplit('"listening"', 1)[1]
