@@ -35,7 +35,7 @@ def problems():
 
 @pytest.fixture(scope="session")
 def settings():
-    """name → (of which program, what is allowed), as the program itself says; aliases too."""
+    """name → (of which program, what is allowed, default), as the program itself says; aliases too."""
     table = subprocess.run([os.environ["SENTINEL_TEST_MASTER"], "--settings"], check=True, capture_output=True,
                            text=True).stdout
     known = {}
@@ -44,6 +44,6 @@ def settings():
         if not cells[0].startswith("| `SENTINEL_"):
             continue
         for name in cells[0].split("`")[1::2]:
-            known[name] = (cells[1], cells[3])
+            known[name] = (cells[1], cells[3], cells[2])
     assert len(known) > 30
     return known

@@ -69,11 +69,13 @@ def test_a_job_that_runs_may_finish(deployed, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_memory_holds_the_biggest_run(deployed, language):
+def test_memory_holds_the_biggest_run(deployed, settings, language):
     pod = pods(deployed)[f"Deployment/sentinel-executor-{language}"]
     values = environment(pod, deployed)
-    overhead = json.loads((manifests.ROOT / f"languages/{language}.json").read_text())["run"].get("memoryOverheadMb", 0)
-    need = int(values["SENTINEL_SLOTS"]) * (int(values["SENTINEL_MAX_MEMORY_MB"]) + overhead) + EXECUTOR_MB
+    file = json.loads((manifests.ROOT / f"languages/{language}.json").read_text())
+    overhead = max(file.get(step, {}).get("memoryOverheadMb", 0) for step in ("compile", "run"))
+    most = int(values.get("SENTINEL_MAX_MEMORY_MB", settings["SENTINEL_MAX_MEMORY_MB"][2].strip("`")))
+    need = int(values["SENTINEL_SLOTS"]) * (most + overhead) + EXECUTOR_MB
     assert need * 2**20 <= quantity(pod["spec"]["containers"][0]["resources"]["limits"]["memory"])
 
 
@@ -100,3 +102,21 @@ def test_scaled_jobs_count_what_waits():
         names = {t["name"]: t["metadata"]["listName"] for t in job["spec"]["triggers"]}
         assert names == {key: name for key, name in keys(language).items() if key != "inflight"}
         assert job["spec"]["scalingStrategy"] == {"strategy": "accurate", "multipleScalersCalculation": "sum"}
+
+
+CEILINGS = {"cpuTimeMs": ("MAX_CPU_MS", 1), "memoryMb": ("MAX_MEMORY_MB", 1), "processes": ("MAX_PROCESSES", 1),
+            "outputKb": ("MAX_OUTPUT_KB", 1), "fileKb": ("MAX_FILE_KB", 1), "cpus": ("MAX_CPUS_MILLI", 1000)}
+
+
+@pytest.mark.parametrize("workload", ["sentinel-master", "sentinel-executor-go"])
+def test_no_language_asks_for_more_than_the_ceilings(deployed, settings, workload):
+    """A program that finds a language file above its ceilings does not start."""
+    values = environment(pods(deployed)[f"Deployment/{workload}"], deployed)
+    for language in LANGUAGES:
+        file = json.loads((manifests.ROOT / f"languages/{language}.json").read_text())
+        for step in ("compile", "run"):
+            for name, value in file.get(step, {}).get("limits", {}).items():
+                if name in CEILINGS:
+                    setting, factor = f"SENTINEL_{CEILINGS[name][0]}", CEILINGS[name][1]
+                    most = int(values.get(setting) or settings[setting][2].strip("`"))
+                    assert value * factor <= most, (language, step, name)

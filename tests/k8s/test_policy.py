@@ -177,7 +177,7 @@ def test_settings_exist_and_take_their_values(objects, settings):
             continue
         for variable, value in environment(pod, objects).items():
             assert variable in settings, (name, variable)
-            program, rule = settings[variable]
+            program, rule, _ = settings[variable]
             shared = any(variable in config["data"] for config in of_kind(objects, "ConfigMap"))
             assert shared or program == "both" or program in name, (name, variable)
             assert value is None or allowed(value, rule), (name, variable, value, rule)
