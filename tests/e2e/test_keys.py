@@ -166,3 +166,16 @@ def test_the_key_command(keys):
     assert keys.command("revoke", "alice") == (0, [{"id": "alice", "role": "user"}], "")
     assert keys.command("list")[1] == [{"id": "root", "role": "admin"}]
     assert "# by hand" in keys.path.read_text()
+
+
+def test_one_keys_batch_starves_no_other(make_service, keys):
+    alice, bob = keys.add("alice"), keys.add("bob")
+    service = make_service(keys_file=keys.path, token=alice)
+    batch = service.client.post("/execute/batch", {"submissions": [CODE] * 60}).json()["replies"]
+    other = as_key(service, bob)
+    ids = [other.submit(CODE) for _ in range(5)]
+    service.start_executor("python", slots=1)
+    started = sorted((one.finish(job_id)["startedAt"], name) for one, name, jobs in (
+        (other, "bob", ids), (service.client, "alice", [reply["id"] for reply in batch])) for job_id in jobs)
+    turns = [name for _, name in started]
+    assert turns.count("bob") == 5 and "bob" not in turns[12:], turns

@@ -188,11 +188,11 @@ def report(folder, series, jobs):
         shown[name] = unit, points, change
         rows.append(f"| {name} | {first:.1f} {unit} | {last:.1f} {unit} | {change} | {max(v for _, v in points):.1f} {unit} |")
     plot.lines(folder / "soak.svg", shown, SECONDS, WARM_S)
-    text = ["# Soak", "", f"Made by `./dev soak`: {SECONDS / 60:.0f} minutes of mixed load ({CLIENTS} clients: right, wrong, endless, "
-            "greedy and broken programs, cancels, events, batches, bad requests, clients that leave) on one master, an executor "
-            f"for Python and one for C with two slots each, {os.cpu_count()} processors, Linux {platform.release()}, with other work "
-            f"beside. {jobs} jobs, each with the right end. Medians of the first and the last quarter after a fifth of the time to "
-            "warm up; each must be within 5 %.", "", "| | first | last | change | most |", "|---|---|---|---|---|", *rows, "",
+    text = ["# Soak", "", f"Made by `./dev soak`: {SECONDS / 60:.0f} minutes of mixed load ({CLIENTS} clients: right, wrong, endless,",
+            "greedy and broken programs, cancels, events, batches, bad requests, clients that leave) on one master, an executor",
+            f"for Python and one for C with two slots each, {os.cpu_count()} processors, Linux {platform.release().split('-')[0]}.",
+            f"{jobs} jobs, each with the right end. Medians of the first and the last quarter after a fifth of the time to warm up;",
+            "each must be within 5 %.", "", "| | first | last | change | most |", "|---|---|---|---|---|", *rows, "",
             "![memory and descriptors over time](soak.svg)", ""]
     (folder / "SOAK.md").write_text("\n".join(text))
 
