@@ -164,7 +164,7 @@ struct store_executor_load {
     size_t info_len;
     int64_t seen_ms; /* Redis' clock */
     bool alive;      /* seen within STORE_ALIVE_MS, and not unregistered */
-    bool lost;       /* silent without having unregistered, for less than ten minutes */
+    bool lost;       /* silent for three times that, less than ten minutes, without having unregistered */
 };
 struct store_load {
     const struct store_queue_load *queues;

@@ -11,7 +11,7 @@ for i = 1, #seen, 2 do
   if info then
     local at = tonumber(seen[i + 1])
     local alive = at >= alive_since
-    local lost = not alive and at > now - 600000 and not redis.call('HGET', key('left'), seen[i])
+    local lost = at < now - 3 * tonumber(ARGV[1]) and at > now - 600000 and not redis.call('HGET', key('left'), seen[i])
     executors[#executors + 1] = {seen[i], info, at, alive and 1 or 0, lost and 1 or 0}
   end
 end

@@ -24,7 +24,7 @@ def test_a_cancelled_program_is_dead_at_once(make_service):
         running = wait_until(lambda: len(programs_of(executor)) >= 2 and programs_of(executor), "two of its tests run")
         asked = time.monotonic()
         assert service.client.delete(f"/job/{job_id}").status_code == 202
-        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in running), "its programs are dead", 10)
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in running), "its programs are dead", 15)
         took_ms.append((time.monotonic() - asked) * 1000)
         job = service.client.finish(job_id)
         assert (job["status"], job["attempts"]) == ("cancelled", 1), job

@@ -290,7 +290,7 @@ def test_health_tells_who_was_lost_from_who_left(make_service):
     wait_until(lambda: states() == {"python-1": "healthy", "c-1": "healthy"}, "both are there")
     service.executors["python-1"].signal(signal.SIGKILL)
     service.executors["c-1"].signal(signal.SIGTERM)
-    wait_until(lambda: states() == {"python-1": "lost"}, "one left, the other was lost")
+    wait_until(lambda: states() == {"python-1": "lost"}, "one left, the other was lost", 60)
     health = service.client.get("/health").json()
     assert health["status"] == "degraded" and [one["status"] for one in health["executors"]] == ["lost"]
     service.executors["python-1"].wait()

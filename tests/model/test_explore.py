@@ -48,7 +48,7 @@ def explorations():
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_every_interleaving_keeps_the_promises(explorations, world):
-    output, _ = explorations[world].communicate(timeout=600)
+    output, _ = explorations[world].communicate(timeout=1800)
     print(output)
     assert explorations[world].returncode == 0 and "nothing found" in output, output
 
