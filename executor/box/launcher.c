@@ -29,7 +29,7 @@
 
 enum {
     NODE_PROCESSES_MAX = 1 << 22,
-    OTHERS_GROWTH = 256, /* what other processes of an id that is not ours alone may grow by after the start */
+    OTHERS_GROWTH = 64, /* what other processes of an id that is not ours alone may grow by after the start */
 };
 
 static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
