@@ -140,7 +140,7 @@ static int do_forge(char **argv)
 /* Which mounts would honour a set-user-id bit, and whether an exec could gain anything at all. */
 static int do_setuid(char **argv)
 {
-    char line[1024];
+    static char line[65536]; /* an overlay's layers take pages */
     FILE *mounts = fopen("/proc/self/mountinfo", "r");
     (void)argv;
     while (mounts != NULL && fgets(line, sizeof line, mounts) != NULL) {

@@ -258,6 +258,13 @@ static int begin(struct selftest *t, const struct box_call *call, const struct s
     cleanup_fd int stdin_fd = -1;
     struct box_call whole = *call;
     struct err err;
+    if (!box_client_idle(t->box)) { /* the run before was its end */
+        if (!wait_for_box(t, 3 * patience_ms(t))) {
+            snprintf(t->why, WHY_SIZE, "the box does not come up again");
+            return -1;
+        }
+        see_idle(t);
+    }
     int r = bundle_of_sources(files, count, &bundle, &err);
     if (r == 0 && call->argv[0][0] == '.')
         bundle.files[0].executable = 1;

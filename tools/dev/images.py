@@ -78,7 +78,7 @@ def plan(languages, debian):
         yield executor_name(language), "docker/executor.Dockerfile", debian, {"LANGUAGES": language}
 
 
-def build_all(languages, debian="13", tags=None, pull=False, fresh=False):
+def build_all(languages, debian="13", tags=None, pull=False, fresh=False, executors_alone=False):
     """Builds; (engine, the images' names, the first tag)."""
     container = engine.find()
     modules.install(TOP / "web", "the pages of /docs and /redoc")
@@ -86,6 +86,8 @@ def build_all(languages, debian="13", tags=None, pull=False, fresh=False):
     labels = {"VERSION": version(), "REVISION": revision(), "CREATED": created()}
     names = []
     for name, dockerfile, release, arguments in plan(languages, debian):
+        if executors_alone and "LANGUAGES" not in arguments:
+            continue
         if not pull:
             make_base(container, release, fresh and release not in [r for _, r in names])
         container.build(f"building {name}", TOP / dockerfile, TOP, [container.local(f"{name}:{tag}") for tag in tags],

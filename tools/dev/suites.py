@@ -250,6 +250,15 @@ def images(extra):
                                    "SENTINEL_TEST_LANGUAGES": IMAGE_LANGUAGES}, extra)
 
 
+def container(extra):
+    """The self-test in the image of C's executor, under the settings of a restricted pod."""
+    packages.install([*packages.ENGINE, *packages.RUN], "testing the container")
+    engine, names, tag = build_all(["c"], tags=["container"], executors_alone=True)
+    if engine.name == "docker":
+        raise Failure("the container suite runs podman; docker was found, and podman would not see its images")
+    return pytest_suite("container", {"SENTINEL_TEST_IMAGE": engine.local(f"{names[-1]}:{tag}")}, extra)
+
+
 def deliver(extra):
     """push, promote, deploy and rollback, with a registry and a kubectl of our own."""
     packages.install(["skopeo"], "testing the delivery")
@@ -286,6 +295,7 @@ SUITES = {
     "vm": vm,
     "vm-languages": vm_languages,
     "images": images,
+    "container": container,
     "autoscale": autoscale,
     "deliver": deliver,
 }
