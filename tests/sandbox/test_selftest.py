@@ -133,6 +133,16 @@ def test_a_table_for_people(folder):
     assert "selftest: 1 of 2: memfd" in done.stderr
 
 
+def test_tier_b_or_why_not(folder):
+    """It wants Landlock 6, so Linux 6.12."""
+    done = command(folder, "--tier", "B", "--case", "memfd", "--slow", str(SCALE))
+    if HAS_B:
+        assert done.returncode == 0, done.stderr
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "andlock" in done.stderr
+
+
 def test_what_is_broken_is_told(folder, tmp_path):
     """A probe that does not misbehave: every case is broken, and the status says so."""
     for name in ("sentinel-executor", "sentinel-box"):

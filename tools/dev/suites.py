@@ -186,23 +186,29 @@ def language_options():
             f"--env=SENTINEL_BUILD={RELEASE.relative_to(TOP)}", f"--env=SENTINEL_TEST_LANGUAGES={','.join(VM_LANGUAGES)}"]
 
 
-def prepare_machines():
+NEWER = ["--machine", "backports"]  # Linux 6.12: the first with what tier B wants
+
+
+def prepare_machines(*kinds):
     packages.install(packages.VM, "the test machine")
     build(RELEASE)
     toolchains.install(",".join(VM_LANGUAGES))
-    run("vm-image", [TOP / "tests/vm/run", "--prepare", *vm_packages()])
+    for kind in kinds or [[]]:
+        run("vm-image", [TOP / "tests/vm/run", "--prepare", *kind, *vm_packages()])
 
 
 def vm(extra):
     """On the kernel that Debian ships, with a whole cgroup v2: the sandbox suite again, and the matrix of three languages
     through master, Redis and executor. An emulated machine is slow and has one thread, so several share the tests: those
-    of tier A-, the sandbox's others, and the languages."""
-    prepare_machines()
+    of tier A-, the sandbox's others, and the languages. On the kernel of backports: the self-test in tiers A and B."""
+    prepare_machines([], NEWER)
     tests = selection(extra, "tests/sandbox")
     few = " or ".join(["test_program and (c- or python-", *(f"java-{row}" for row in VM_JAVA)]) + ")"
     shares = [("vm-languages", language_options(), [*VM_PROGRAMS, few]),
               ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A--"]),
-              ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
+              ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"]),
+              ("vm-backports", [*sandbox_options(), *NEWER], ["tests/sandbox/test_selftest.py", "-k",
+                                                              "([A- or [B- or [A] or [B]) and not ([A-] or [A--)"])]
     return machines([("vm", sandbox_options(), tests)] if extra else shares)
 
 
