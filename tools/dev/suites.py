@@ -200,16 +200,21 @@ def prepare_machines(*kinds):
 def vm(extra):
     """On the kernel that Debian ships, with a whole cgroup v2: the sandbox suite again, and the matrix of three languages
     through master, Redis and executor. An emulated machine is slow and has one thread, so several share the tests: those
-    of tier A-, the sandbox's others, and the languages. On the kernel of backports: the self-test in tiers A and B."""
-    prepare_machines([], NEWER)
+    of tier A-, the sandbox's others, and the languages."""
+    prepare_machines()
     tests = selection(extra, "tests/sandbox")
     few = " or ".join(["test_program and (c- or python-", *(f"java-{row}" for row in VM_JAVA)]) + ")"
     shares = [("vm-languages", language_options(), [*VM_PROGRAMS, few]),
               ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A--"]),
-              ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"]),
-              ("vm-backports", [*sandbox_options(), *NEWER], ["tests/sandbox/test_selftest.py", "-k",
-                                                              "([A- or [B- or [A] or [B]) and not ([A-] or [A--)"])]
+              ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
     return machines([("vm", sandbox_options(), tests)] if extra else shares)
+
+
+def vm_backports(extra):
+    """The kernel of backports: the self-test in tiers A and B."""
+    prepare_machines(NEWER)
+    tests = extra or ["tests/sandbox/test_selftest.py", "-k", "([A- or [B- or [A] or [B]) and not ([A-] or [A--)"]
+    return machines([("vm-backports", [*sandbox_options(), *NEWER], tests)])
 
 
 def vm_languages(extra):
@@ -299,6 +304,7 @@ SUITES = {
     "soak-short": lambda extra: soak(extra, "soak-short", 60),
     "versions": versions_suite,
     "vm": vm,
+    "vm-backports": vm_backports,
     "vm-languages": vm_languages,
     "images": images,
     "container": container,
