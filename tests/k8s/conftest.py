@@ -26,7 +26,7 @@ def variant(request):
 def problems():
     """A function: what the schemas of Kubernetes and KEDA find wrong with objects."""
     def ask(objects):
-        done = subprocess.run(["node", manifests.ROOT / "tests/k8s/validate.mjs", os.environ["SENTINEL_TEST_SCHEMAS"]],
+        done = subprocess.run(["/usr/bin/node", manifests.ROOT / "tests/k8s/validate.mjs", os.environ["SENTINEL_TEST_SCHEMAS"]],
                               input=json.dumps(objects), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -2,9 +2,9 @@
 
 import json
 import re
-import shutil
 import subprocess
 
+import modules
 import packages
 from paths import TOP
 from progress import run
@@ -48,8 +48,8 @@ def schemas():
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             (folder / name).write_bytes((SCHEMAS / name).read_bytes())
-        if not shutil.which("npm"):
+        if not modules.npm():
             packages.install(["npm"], "fetching schemas")
-        run("fetching schemas", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+        run("fetching schemas", [modules.npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
         mark.write_bytes(lock)
     return folder / "node_modules"
