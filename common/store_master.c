@@ -3,8 +3,7 @@
 #include "store_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int find_word(const char *word, const char *const *words, size_t count)
@@ -75,11 +74,18 @@ enum { JOB_FIELD_COUNT = ARRAY_LEN(job_fields), JOB_SMALL_FIELD_COUNT = JOB_FIEL
 bool store_trace_next(const char **at, struct store_trace *ret_trace)
 {
     struct store_trace out = {0};
-    int used = 0;
-    if (!*at || sscanf(*at, "%" SCNd64 " %15s %" SCNd64 " %" SCNd64 "%n", &out.at_ms, out.event, &out.attempts,
-                       &out.renewals, &used) < 4)
+    if (!*at)
         return false;
-    out.detail = *at + used + strspn(*at + used, " ");
+    char *end;
+    out.at_ms = strtoll(*at, &end, 10);
+    const char *word = end + strspn(end, " ");
+    size_t len = strcspn(word, " \n");
+    if (end == *at || len == 0 || len >= sizeof out.event)
+        return false;
+    memcpy(out.event, word, len);
+    out.attempts = strtoll(word + len, &end, 10);
+    out.renewals = strtoll(end, &end, 10);
+    out.detail = end + strspn(end, " ");
     out.detail_len = strcspn(out.detail, "\n");
     *at = out.detail + out.detail_len;
     *ret_trace = out;
