@@ -22,8 +22,7 @@ const char metrics_content_type[] = "text/plain; version=0.0.4; charset=utf-8";
 const double metric_seconds[12] = {0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300};
 const double metric_bytes[10] = {1e6, 2e6, 4e6, 8e6, 16e6, 32e6, 64e6, 128e6, 256e6, 1e9};
 
-/* ---- cells --------------------------------------------------------------------------------------------------------
- */
+/* ---- cells ----------------------------------------------------------------------------------------------------- */
 
 static size_t label_count(const struct metric *m)
 {
@@ -132,8 +131,7 @@ void metric_clear(struct metric *metric)
     metric->count = 0;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------------------------ */
 
 static void put_number(struct buf *out, double value)
 {
@@ -223,8 +221,7 @@ void metrics_put(struct buf *out, struct metric *const *metrics, size_t count)
         put_metric(out, metrics[i]);
 }
 
-/* ---- the process --------------------------------------------------------------------------------------------------
- */
+/* ---- the process ----------------------------------------------------------------------------------------------- */
 
 static void put_figure(struct buf *out, const char *name, const char *help, enum metric_type type, double value)
 {

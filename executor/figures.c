@@ -36,8 +36,10 @@ struct metric figure_box_start_seconds = {
     SECONDS("sentinel_executor_box_start_duration_seconds", "From a box's start to its first word.")};
 struct metric figure_run_failures = {
     COUNTER("sentinel_executor_run_failures_total", "Runs that a box failed, through no fault of the program.")};
-struct metric figure_run_overhead_seconds = {SECONDS("sentinel_executor_run_overhead_seconds",
-                                                     "Set-up and clean-up of a run: all but the program's wall time.")};
+struct metric figure_run_setup_seconds = {
+    SECONDS("sentinel_executor_run_setup_duration_seconds", "From a box's request to its program's start.")};
+struct metric figure_run_cleanup_seconds = {
+    SECONDS("sentinel_executor_run_cleanup_duration_seconds", "From a program's end to the box's answer.")};
 static struct metric slots = {GAUGE("sentinel_executor_slots", "Slots, by what they do."), .labels = {"state"}};
 static struct metric redis_up = {GAUGE("sentinel_redis_up", "1 when Redis is reached and accepted.")};
 
@@ -54,7 +56,8 @@ static struct metric *const all[] = {
     &figure_box_ends,
     &figure_box_start_seconds,
     &figure_run_failures,
-    &figure_run_overhead_seconds,
+    &figure_run_setup_seconds,
+    &figure_run_cleanup_seconds,
     &slots,
     &redis_up,
     &store_metric_seconds,

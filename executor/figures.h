@@ -18,7 +18,8 @@ extern struct metric figure_box_starts;
 extern struct metric figure_box_ends;
 extern struct metric figure_box_start_seconds;
 extern struct metric figure_run_failures;
-extern struct metric figure_run_overhead_seconds;
+extern struct metric figure_run_setup_seconds;
+extern struct metric figure_run_cleanup_seconds;
 
 /* How things are now, asked for at each scrape. */
 struct figures_now {

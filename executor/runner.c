@@ -17,7 +17,6 @@ struct slot {
     struct job_run *job; /* NULL: nothing runs */
     size_t index;        /* of the test, or JOB_COMPILATION */
     bool alone;
-    uint64_t since_ns; /* of the run */
 };
 
 struct runner {
@@ -78,11 +77,12 @@ static void on_answer(void *arg, struct box_answer *answer)
     struct runner *r = slot->runner;
     bool ran = answer && answer->reply->status == BOX_OK, set_up = answer && answer->reply->status != BOX_FAILED;
     r->busy--;
-    if (ran)
-        metric_observe(&figure_run_overhead_seconds,
-                       (double)(uv_hrtime() - slot->since_ns) / 1e9 - (double)answer->reply->wall_us / 1e6);
-    else
+    if (ran) {
+        metric_observe(&figure_run_setup_seconds, (double)answer->reply->setup_us / 1e6);
+        metric_observe(&figure_run_cleanup_seconds, (double)answer->reply->cleanup_us / 1e6);
+    } else {
         metric_add(&figure_run_failures, 1);
+    }
     r->failures = ran ? 0 : r->failures + !set_up;
     job_run_take(job, slot->index, slot->alone, answer);
     if (answer && !set_up)
@@ -93,13 +93,11 @@ static void on_answer(void *arg, struct box_answer *answer)
 /* Whether the run began; otherwise the job has left the line. */
 static bool start_run(struct slot *slot, struct job_run *job, size_t index, bool alone)
 {
-    uint64_t since_ns = uv_hrtime();
     if (!job_run_begin(job, index, slot->box, slot->runner->null_fd, on_answer, slot))
         return false;
     slot->job = job;
     slot->index = index;
     slot->alone = alone;
-    slot->since_ns = since_ns;
     slot->runner->busy++;
     return true;
 }

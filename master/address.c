@@ -80,8 +80,7 @@ void address_format_client(const struct address *address, char *out)
         strncat(out, "/64", ADDRESS_TEXT_SIZE - strlen(out) - 1);
 }
 
-/* ---- lists --------------------------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------------------------- */
 
 static int parse_network(const char *text, size_t len, struct network *ret_network)
 {

@@ -7,8 +7,7 @@
 
 enum { GONE_MS = 3600000 }; /* an executor that was not seen for so long is forgotten */
 
-/* ---- pull-images: toolchains --------------------------------------------------------------------------------------
- */
+/* ---- pull-images: toolchains ----------------------------------------------------------------------------------- */
 
 static void on_told(void *arg, const struct err *err, const int64_t *heard)
 {
@@ -40,8 +39,7 @@ void api_admin_pull_images(struct call *call)
     store_tell_prepare(master->store, master->language_names, master->langs.count, on_told, call);
 }
 
-/* ---- what asks language by language -------------------------------------------------------------------------------
- */
+/* ---- what asks language by language ---------------------------------------------------------------------------- */
 
 struct sweep {
     struct call *call;
@@ -78,8 +76,7 @@ static void sweep_unpend(struct sweep *sweep, const struct err *err)
     free(sweep);
 }
 
-/* ---- cleanup ------------------------------------------------------------------------------------------------------
- */
+/* ---- cleanup --------------------------------------------------------------------------------------------------- */
 
 static void answer_cleanup(struct sweep *sweep)
 {
@@ -128,8 +125,7 @@ void api_admin_cleanup(struct call *call)
     sweep_unpend(sweep, NULL);
 }
 
-/* ---- dead jobs ----------------------------------------------------------------------------------------------------
- */
+/* ---- dead jobs ------------------------------------------------------------------------------------------------- */
 
 static void answer_dead(struct sweep *sweep)
 {
@@ -199,8 +195,7 @@ void api_admin_retry(struct call *call)
     store_dead_retry(call->master->store, call->id, on_retried, call);
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------------------------ */
 
 void api_admin_keys(struct call *call)
 {

@@ -34,8 +34,7 @@ bool api_known_id(const struct master *master, const char *id)
     return lang && strcmp(lang->name, language) == 0;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------------------------- */
 
 void api_job_answer_accepted(struct call *call, const char *id, enum job_state state, int64_t created_ms)
 {
@@ -75,8 +74,7 @@ static void answer(struct job_query *query, const struct store_job *job)
     query_destroy(query);
 }
 
-/* ---- reading and waiting ------------------------------------------------------------------------------------------
- */
+/* ---- reading and waiting --------------------------------------------------------------------------------------- */
 
 static void query_read(struct job_query *query);
 
@@ -145,8 +143,7 @@ void api_job_answer(struct call *call, const char *id, int64_t wait_ms, const st
     query_start(call, id, wait_ms, form, false);
 }
 
-/* ---- handlers -----------------------------------------------------------------------------------------------------
- */
+/* ---- handlers -------------------------------------------------------------------------------------------------- */
 
 static void get_in_form(struct call *call, const struct job_form *form)
 {

@@ -40,8 +40,7 @@ struct delivery {
     int64_t finished_ms;
 };
 
-/* ---- the end of an attempt ------------------------------------------------------------------------------------------
- */
+/* ---- the end of an attempt ------------------------------------------------------------------------------------- */
 
 static void delivery_end(struct delivery *delivery)
 {

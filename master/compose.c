@@ -23,8 +23,7 @@ struct compose {
     bool unreadable;
 };
 
-/* ---- the making: pure ---------------------------------------------------------------------------------------------
- */
+/* ---- the making: pure ------------------------------------------------------------------------------------------ */
 
 static void put(void *arg, const struct reply_job *reply)
 {
@@ -43,8 +42,7 @@ static void make(struct compose *compose)
         compose->unreadable = job_view(compose->langs, compose->id, &compose->job, put, compose) < 0;
 }
 
-/* ---- the answer ---------------------------------------------------------------------------------------------------
- */
+/* ---- the answer ------------------------------------------------------------------------------------------------ */
 
 static void finish(struct compose *compose)
 {

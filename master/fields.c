@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- refusing -----------------------------------------------------------------------------------------------------
- */
+/* ---- refusing -------------------------------------------------------------------------------------------------- */
 
 int fields_refuse(struct fields *in, const char *name, const char *what)
 {
@@ -27,8 +26,7 @@ static int refuse_value(struct fields *in, const cJSON *value, const char *what)
     return fields_refuse(in, value->string, what);
 }
 
-/* ---- objects ------------------------------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------------------------- */
 
 const cJSON *fields_member(const cJSON *object, const char *name)
 {
@@ -80,8 +78,7 @@ int fields_read_elements(struct fields *in, const cJSON *array, const struct fie
     return 0;
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------------------------- */
 
 int fields_bool(struct fields *in, const cJSON *value, bool *ret_flag)
 {

@@ -57,8 +57,7 @@ void figures_answered(const struct http_route *route, const char *method, int st
     metric_observe(&figure_request_seconds, (double)ms / 1000, pattern);
 }
 
-/* ---- what Redis has -----------------------------------------------------------------------------------------------
- */
+/* ---- what Redis has -------------------------------------------------------------------------------------------- */
 
 struct scrape {
     struct call *call;

@@ -23,8 +23,7 @@ void fleet_finish(struct fleet *fleet)
     *fleet = (struct fleet){0};
 }
 
-/* ---- an executor's words ------------------------------------------------------------------------------------------
- */
+/* ---- an executor's words --------------------------------------------------------------------------------------- */
 
 static const cJSON *info_language(const struct fleet *fleet, size_t executor, const char *language)
 {
@@ -43,8 +42,7 @@ static const char *text(const cJSON *object, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
-/* ---- /load --------------------------------------------------------------------------------------------------------
- */
+/* ---- /load ----------------------------------------------------------------------------------------------------- */
 
 enum figure { WAITING, ACTIVE, COMPLETED, FAILED, FIGURE_COUNT };
 
@@ -162,8 +160,7 @@ void fleet_put_load(struct json_writer *w, const struct fleet *fleet)
     json_close(w, '}');
 }
 
-/* ---- /languages ---------------------------------------------------------------------------------------------------
- */
+/* ---- /languages ------------------------------------------------------------------------------------------------ */
 
 /* Of the executor that was seen last. */
 static const char *detected_version(const struct fleet *fleet, const char *language)
@@ -214,8 +211,7 @@ void fleet_put_languages(struct json_writer *w, const struct fleet *fleet, const
     json_close(w, '}');
 }
 
-/* ---- /health ------------------------------------------------------------------------------------------------------
- */
+/* ---- /health --------------------------------------------------------------------------------------------------- */
 
 /* Those that are alive, and those that were lost not long ago. Who left is no longer told of. */
 static bool is_shown(const struct fleet *fleet, size_t i)

@@ -21,8 +21,7 @@ struct guard {
     bool open[ACCESS_COUNT]; /* routes that want no key even where there are keys */
 };
 
-/* ---- settings -----------------------------------------------------------------------------------------------------
- */
+/* ---- settings -------------------------------------------------------------------------------------------------- */
 
 /* Of the routes that may be opened, by the names that the setting has for them. */
 static const char *const open_names[ACCESS_COUNT] = {
@@ -147,8 +146,7 @@ void guard_put_keys(const struct guard *guard, struct json_writer *w)
     }
 }
 
-/* ---- a call -------------------------------------------------------------------------------------------------------
- */
+/* ---- a call ---------------------------------------------------------------------------------------------------- */
 
 /* What the client presented as its token; NULL: nothing. */
 static const char *presented_token(struct call *call)

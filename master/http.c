@@ -587,8 +587,7 @@ static void on_response(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **sl
     h2o_setup_next_ostream(req, slot);
 }
 
-/* ---- the module ---------------------------------------------------------------------------------------------------
- */
+/* ---- the module ------------------------------------------------------------------------------------------------ */
 
 static void configure(struct http *http, const struct http_options *options)
 {

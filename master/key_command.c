@@ -64,8 +64,7 @@ static int take_arguments(struct key_command *command, int argc, char **argv, in
     return 0;
 }
 
-/* ---- the file -----------------------------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------------------------- */
 
 static int lock_folder(const char *path, int *ret_fd, struct err *err)
 {
@@ -104,8 +103,7 @@ static int replace_file(const char *path, const struct buf *text, struct err *er
     return err_set_errno(err, -r, "%s", temporary);
 }
 
-/* ---- the verbs ----------------------------------------------------------------------------------------------------
- */
+/* ---- the verbs ------------------------------------------------------------------------------------------------- */
 
 static void print_key(const struct key *key)
 {

@@ -65,8 +65,7 @@ void key_digest(const char *token, unsigned char out[KEY_DIGEST_SIZE])
         abort();
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static size_t first_slot(const struct keys *keys, const unsigned char *digest)
 {
@@ -130,8 +129,7 @@ void keys_destroy(struct keys *keys)
     free(keys);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static int parse_digest(const char *hex, unsigned char *out)
 {

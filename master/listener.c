@@ -43,8 +43,7 @@ struct listener {
     struct connection ring;
 };
 
-/* ---- refusing -----------------------------------------------------------------------------------------------------
- */
+/* ---- refusing -------------------------------------------------------------------------------------------------- */
 
 /* Where h2o has no request to answer. */
 static void send_refusal(const uv_tcp_t *tcp, const char *message)
@@ -71,8 +70,7 @@ static void refuse_request(struct connection *connection)
     connection->socket->_cb.read(connection->socket, h2o_socket_error_closed);
 }
 
-/* ---- the budget ---------------------------------------------------------------------------------------------------
- */
+/* ---- the budget ------------------------------------------------------------------------------------------------ */
 
 /* What a connection's requests hold; since_ms is kept up to date on the way. */
 static size_t look_at(struct connection *connection, int64_t now_ms)
@@ -133,8 +131,7 @@ bool listener_is_over_budget(struct listener *listener)
     return listener->held_bytes > listener->max_held_bytes;
 }
 
-/* ---- connections --------------------------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -181,8 +178,7 @@ static void on_connection(uv_stream_t *stream, int status)
     }
 }
 
-/* ---- the module ---------------------------------------------------------------------------------------------------
- */
+/* ---- the module ------------------------------------------------------------------------------------------------ */
 
 /* Bound and listening, so that what can fail has failed before the loop knows of anything. */
 static int open_socket(const char *host, int port, int *ret_fd, struct err *err)

@@ -74,8 +74,7 @@ static int fail(const struct err *err)
     return EXIT_FAILURE;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------------------------- */
 
 static void on_drained(void *arg)
 {
@@ -128,8 +127,7 @@ static void watch_signal(struct server *server, uv_signal_t *handle, int signum,
     uv_signal_start(handle, on_signal_cb, signum);
 }
 
-/* ---- the start ----------------------------------------------------------------------------------------------------
- */
+/* ---- the start ------------------------------------------------------------------------------------------------- */
 
 static enum log_level level_of(const char *name)
 {

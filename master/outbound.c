@@ -39,8 +39,7 @@ struct watch {
     curl_socket_t fd;
 };
 
-/* ---- where to -----------------------------------------------------------------------------------------------------
- */
+/* ---- where to -------------------------------------------------------------------------------------------------- */
 
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
@@ -57,8 +56,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
 }
 
-/* ---- the end of a request ------------------------------------------------------------------------------------------
- */
+/* ---- the end of a request -------------------------------------------------------------------------------------- */
 
 static void request_end(struct request *request, CURLcode result)
 {
@@ -92,8 +90,7 @@ static void check_done(struct outbound *outbound)
     }
 }
 
-/* ---- curl on the loop -----------------------------------------------------------------------------------------------
- */
+/* ---- curl on the loop ------------------------------------------------------------------------------------------ */
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {

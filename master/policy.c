@@ -39,8 +39,7 @@ struct findings {
     size_t count;
 };
 
-/* ---- the setting --------------------------------------------------------------------------------------------------
- */
+/* ---- the setting ----------------------------------------------------------------------------------------------- */
 
 static int mode_parse(const char *name, size_t len, enum policy_mode *ret_mode)
 {
@@ -149,8 +148,7 @@ void policy_destroy(struct policy *policy)
     free(policy);
 }
 
-/* ---- findings -----------------------------------------------------------------------------------------------------
- */
+/* ---- findings -------------------------------------------------------------------------------------------------- */
 
 static void add_finding(struct findings *found, const struct bytes *code, size_t at, const char *what)
 {
@@ -178,8 +176,7 @@ static void match(const struct policy *policy, const struct pattern *pattern, co
     pcre2_match_data_free(data);
 }
 
-/* ---- complexity ---------------------------------------------------------------------------------------------------
- */
+/* ---- complexity ------------------------------------------------------------------------------------------------ */
 
 struct measure {
     size_t nesting, nesting_at;
@@ -261,8 +258,7 @@ static void check_complexity(const struct policy *policy, const struct bytes *co
     }
 }
 
-/* ---- the check ----------------------------------------------------------------------------------------------------
- */
+/* ---- the check ------------------------------------------------------------------------------------------------- */
 
 static const struct lang_policy *find(const struct policy *policy, const char *language)
 {

@@ -52,8 +52,7 @@ struct ratelimit *ratelimit_create(const struct config *config)
     return limit;
 }
 
-/* ---- those who were just refused ----------------------------------------------------------------------------------
- */
+/* ---- those who were just refused ------------------------------------------------------------------------------- */
 
 static struct refused *refused_slot(struct ratelimit *limit, const char *name)
 {
@@ -71,8 +70,7 @@ static void remember_refused(struct ratelimit *limit, const char *name, const st
     slot->full_ms = now_mono_ms() + state->full_us / 1000;
 }
 
-/* ---- the answer ---------------------------------------------------------------------------------------------------
- */
+/* ---- the answer ------------------------------------------------------------------------------------------------ */
 
 static int64_t seconds_up(int64_t us)
 {
@@ -133,8 +131,7 @@ static void on_limit(void *arg, const struct err *err, const struct store_bucket
     free(take);
 }
 
-/* ---- the question -------------------------------------------------------------------------------------------------
- */
+/* ---- the question ---------------------------------------------------------------------------------------------- */
 
 static void add_bucket(struct take *take, const struct rule *rule, const char *kind, const char *who)
 {

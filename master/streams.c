@@ -296,8 +296,7 @@ static void on_tick(uv_timer_t *timer)
     stream_read(stream);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static struct link *bucket(struct streams *streams, const char *id)
 {
@@ -355,8 +354,7 @@ struct streams *streams_create(uv_loop_t *loop, const struct master *master)
     return streams;
 }
 
-/* ---- the request --------------------------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------------------------- */
 
 /* "attempt.seq" of an event's id. */
 static int read_last_id(struct call *call, int64_t *ret_attempt, size_t *ret_seq, struct err *err)

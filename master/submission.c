@@ -42,8 +42,7 @@ static int refuse_value(struct fields *in, const cJSON *value, const char *what)
     return fields_refuse(in, value->string, what);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------------------------- */
 
 /* A name stands in a compiler's argv, so it must not look like an option or a response file there. */
 static const char *file_name_fault(const char *name)
@@ -134,8 +133,7 @@ static int read_code(struct fields *in, const cJSON *value)
     return fields_bytes(in, value, "encoding", &r->s->files[0].content);
 }
 
-/* ---- test cases ---------------------------------------------------------------------------------------------------
- */
+/* ---- test cases ------------------------------------------------------------------------------------------------ */
 
 static int read_test_input(struct fields *in, const cJSON *value)
 {
@@ -192,8 +190,7 @@ static int read_input(struct fields *in, const cJSON *value)
     return fields_bytes(in, value, "inputEncoding", &r->s->tests[0].input);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------------------------
- */
+/* ---- limits ---------------------------------------------------------------------------------------------------- */
 
 static int read_cpu_ms(struct fields *in, const cJSON *value)
 {
@@ -269,8 +266,7 @@ static int read_timeout(struct fields *in, const cJSON *value)
     return result;
 }
 
-/* ---- the program's arguments, the compiler's flags ----------------------------------------------------------------
- */
+/* ---- the program's arguments, the compiler's flags ------------------------------------------------------------- */
 
 static const char *arg_fault(const char *arg)
 {
@@ -321,8 +317,7 @@ static int read_compile_flags(struct fields *in, const cJSON *value)
     return result;
 }
 
-/* ---- the rest -----------------------------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------------------------- */
 
 static int read_compare(struct fields *in, const cJSON *value)
 {

@@ -51,8 +51,7 @@ struct waiters {
     bool draining;
 };
 
-/* ---- the table ----------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static struct entry **bucket(struct waiters *table, const char *id)
 {
@@ -111,8 +110,7 @@ static void entry_free_if_unused(struct entry *entry)
     free(entry);
 }
 
-/* ---- one wait -----------------------------------------------------------------------------------------------------
- */
+/* ---- one wait -------------------------------------------------------------------------------------------------- */
 
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -155,8 +153,7 @@ static void entry_end(struct entry *entry, const struct store_job *job)
         waiter_end(entry->first, job);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static void entry_read(struct entry *entry, bool full);
 
@@ -221,8 +218,7 @@ static void on_tick(uv_timer_t *timer)
     read_some(table, wanted < table->count ? wanted : table->count);
 }
 
-/* ---- the module ---------------------------------------------------------------------------------------------------
- */
+/* ---- the module ------------------------------------------------------------------------------------------------ */
 
 struct waiters *waiters_create(uv_loop_t *loop, struct store *store, const char *const *languages, size_t count)
 {

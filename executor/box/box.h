@@ -79,8 +79,8 @@ struct note {
     int32_t error; /* errno */
     int32_t status;
     uint32_t reserved;
-    uint64_t at_us; /* CLOCK_MONOTONIC */
-    uint64_t cpu_us;
+    uint64_t at_us;  /* CLOCK_MONOTONIC */
+    uint64_t cpu_us; /* STARTED: of the set-up; ENDED: of all that was waited for */
     uint64_t memory_bytes;
     char step[128];
 };
@@ -124,7 +124,7 @@ size_t collect_files(const struct request *r, int work_fd, struct box_reply *rep
 
 /* Sums over a process and all its descendants, from /proc. */
 struct tree_usage {
-    uint64_t cpu_us;
+    uint64_t cpu_us; /* STARTED: of the set-up; ENDED: of all that was waited for */
     uint64_t memory_bytes;
     uint64_t runqueue_us;
     uint32_t tasks; /* processes and threads; a walk is no snapshot, and may count one twice */

@@ -280,13 +280,11 @@ static void on_report(struct keeper *k, struct run *run)
     } else if (note.kind == NOTE_FAILED) {
         say(run, BOX_FAILED, "%.127s: %s", note.step, strerror(note.error));
     } else if (note.kind == NOTE_STARTED) {
-        struct cgroup_use use = {0};
         run->work_fd = fd;
         fd = -1;
         run->started_us = note.at_us;
         run->reply->setup_us = (uint32_t)(note.at_us - run->asked_us);
-        look(k, run, &use);
-        run->cpu_base_us = k->cgroup == NULL ? 0 : use.cpu_us;
+        run->cpu_base_us = k->cgroup == NULL ? 0 : note.cpu_us;
         run->next_look_us = output_is_over(run) ? 0 : next_look(k, run, 0);
     } else if (note.kind == NOTE_ENDED) {
         run->end = note;

@@ -82,7 +82,8 @@ def test_master_and_executor_count_what_happens(watched):
     assert value(of, "sentinel_executor_run_duration_seconds_count", language="python") == 4
     assert value(of, "sentinel_executor_run_memory_bytes_count", language="python") == 4
     assert value(of, "sentinel_executor_queue_wait_seconds_count", language="python") == 2
-    assert value(of, "sentinel_executor_run_overhead_seconds_count") == 4
+    assert value(of, "sentinel_executor_run_setup_duration_seconds_count") == 4
+    assert value(of, "sentinel_executor_run_cleanup_duration_seconds_count") == 4
     assert value(of, "sentinel_executor_box_starts_total") >= 1
     assert value(of, "sentinel_executor_slots", state="idle") == 2
 
