@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-enum { CASES_MAX = 256, PROGRESS_MS = 5000, MOST_MS = 900000 };
+enum { CASES_MAX = 256, PROGRESS_MS = 5000 };
 
 enum outcome {
     OUTCOME_HELD,
@@ -363,8 +363,8 @@ static void add_word(char ***argv, const char *word)
 static int prepare(struct selftest *t, struct config *config, const struct options *o, struct err *err)
 {
     struct limits most = {
-        .cpu_ms = MOST_MS,
-        .wall_ms = MOST_MS,
+        .cpu_ms = SELFTEST_MOST_MS,
+        .wall_ms = SELFTEST_MOST_MS,
         .memory_mb = config->max_memory_mb,
         .processes = config->max_processes,
         .output_kb = config->max_output_kb,
@@ -372,7 +372,7 @@ static int prepare(struct selftest *t, struct config *config, const struct optio
         .cpus_milli = config->max_cpus_milli,
     };
     struct lang_ceilings ceilings = {most};
-    config->max_cpu_ms = config->max_wall_ms = MOST_MS;
+    config->max_cpu_ms = config->max_wall_ms = SELFTEST_MOST_MS;
     if (access(config->languages_dir, F_OK) == 0) {
         int r = lang_table_load(config->languages_dir, config->languages, &ceilings, true, &t->langs, err);
         if (r < 0)

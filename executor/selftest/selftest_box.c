@@ -228,7 +228,8 @@ static double slow_of(const struct selftest *t, const struct step *step)
 
 static uint64_t scaled_us(unsigned ms, uint64_t standard_us, double slow)
 {
-    return (uint64_t)((double)(ms ? (uint64_t)ms * 1000 : standard_us) * slow);
+    double us = (double)(ms ? (uint64_t)ms * 1000 : standard_us) * slow, most_us = SELFTEST_MOST_MS * 1000.0;
+    return (uint64_t)(us < most_us ? us : most_us);
 }
 
 static struct box_limits limits_of(const struct step_limits *l, double slow)

@@ -12,6 +12,8 @@ struct pids {
     size_t count;
 };
 
+enum { SELFTEST_MOST_MS = 900000 }; /* the ceiling of limits of time, which no slowness lifts */
+
 struct selftest {
     uv_loop_t loop;
     struct box_client *box;

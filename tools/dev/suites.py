@@ -162,6 +162,7 @@ def sandbox_options():
 
 
 VM_LANGUAGES = ["c", "java", "python"]
+VM_TOOLCHAINS = [*VM_LANGUAGES, "cpp"]  # the self-test attacks by C++ too
 # A Java test takes 20 s of the emulated machine's time: vm has a few, vm-languages all.
 VM_JAVA = ["accepted", "compile_error", "cpu_limit", "memory_limit", "two_sources", "wall_limit"]
 VM_PROGRAMS = ["tests/e2e/test_programs.py", "-k"]
@@ -172,12 +173,12 @@ def vm_packages():
     known = toolchains.known()
     libraries = subprocess.run([TOP / "docker/packages.py", "libraries", *(RELEASE / path for path in (MASTER, EXECUTOR, BOX))],
                                check=True, capture_output=True, text=True).stdout.split()
-    wanted = {*packages.VM_SERVICE, *libraries, *(p for name in VM_LANGUAGES for p in known[name]["packages"])}
+    wanted = {*packages.VM_SERVICE, *libraries, *(p for name in VM_TOOLCHAINS for p in known[name]["packages"])}
     return [f"--package={package}" for package in sorted(wanted)]
 
 
 def languages_files():
-    return ["languages/java", "languages/schema.json", *(f"languages/{name}.json" for name in VM_LANGUAGES)]
+    return ["languages/java", "languages/schema.json", *(f"languages/{name}.json" for name in VM_TOOLCHAINS)]
 
 
 def language_options():
@@ -192,7 +193,7 @@ NEWER = ["--machine", "backports"]  # Linux 6.12: the first with what tier B wan
 def prepare_machines(*kinds):
     packages.install(packages.VM, "the test machine")
     build(RELEASE)
-    toolchains.install(",".join(VM_LANGUAGES))
+    toolchains.install(",".join(VM_TOOLCHAINS))
     for kind in kinds or [[]]:
         run("vm-image", [TOP / "tests/vm/run", "--prepare", *kind, *vm_packages()])
 
