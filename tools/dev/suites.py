@@ -156,7 +156,7 @@ def put(*paths):
 
 def sandbox_options():
     programs = [f"--put={RELEASE / path}=bin/{path.rpartition('/')[2]}" for path in (EXECUTOR, BOX, PROBE)]
-    return [*put("tests/sandbox", *languages_files()), *programs,
+    return [*put("tests/sandbox", *languages_files(VM_TOOLCHAINS)), *programs,
             "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/sentinel-probe",
             "--env=SENTINEL_MUST_SANDBOX=1"]
 
@@ -177,13 +177,13 @@ def vm_packages():
     return [f"--package={package}" for package in sorted(wanted)]
 
 
-def languages_files():
-    return ["languages/java", "languages/schema.json", *(f"languages/{name}.json" for name in VM_TOOLCHAINS)]
+def languages_files(names):
+    return ["languages/java", "languages/schema.json", *(f"languages/{name}.json" for name in names)]
 
 
 def language_options():
     programs = [(RELEASE / path).relative_to(TOP) for path in (MASTER, EXECUTOR, BOX)]
-    return [*put("tests/e2e", "docs/openapi.yaml", *languages_files(), *programs),
+    return [*put("tests/e2e", "docs/openapi.yaml", *languages_files(VM_LANGUAGES), *programs),
             f"--env=SENTINEL_BUILD={RELEASE.relative_to(TOP)}", f"--env=SENTINEL_TEST_LANGUAGES={','.join(VM_LANGUAGES)}"]
 
 
