@@ -21,7 +21,7 @@ HAS_B = LANDLOCK >= 6
 collect_ignore = [] if HAS_B else ["test_tier_b.py"]  # test_fallbacks.py has what such a kernel says
 # As root, and as an ordinary user: then without control groups.
 KINDS = ["A", "A-", "user-A-"] + (["B", "user-B"] if HAS_B else [])
-CEILINGS = ["--max-cpus-milli", "4000", "--max-cpu-ms", "3600000", "--max-wall-ms", "3600000"]  # room to scale times
+CEILINGS = ["--max-cpus-milli", "4000", "--max-cpu-ms", "86400000", "--max-wall-ms", "86400000"]  # room to scale times
 
 
 @contextlib.contextmanager
