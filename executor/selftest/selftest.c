@@ -278,8 +278,8 @@ static int parse_slow(const char *text, double *ret_slow, struct err *err)
 {
     char *end;
     *ret_slow = strtod(text, &end);
-    if (end == text || *end || !(*ret_slow >= 1 && *ret_slow <= 100))
-        return err_set(err, EINVAL, "--slow is \"%.40s\", allowed: 1 to 100", text);
+    if (end == text || *end || !(*ret_slow >= 1 && *ret_slow <= 1000))
+        return err_set(err, EINVAL, "--slow is \"%.40s\", allowed: 1 to 1000", text);
     return 0;
 }
 

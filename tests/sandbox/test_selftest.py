@@ -156,7 +156,7 @@ def test_what_is_broken_is_told(folder, tmp_path):
 
 @pytest.mark.parametrize("options, complaint", [
     (["--tier", "C"], '--tier is "C", allowed: A, A-, B'), (["--tier"], "--tier wants a value"),
-    (["--case", "none"], 'there is no case "none"'), (["--slow", "0"], '--slow is "0", allowed: 1 to 100'),
+    (["--case", "none"], 'there is no case "none"'), (["--slow", "0"], '--slow is "0", allowed: 1 to 1000'),
     (["--colour", "red"], 'unknown option "--colour"'), (["--box-path", "/none"], "box-path /none"),
 ])
 def test_bad_options(folder, options, complaint):
