@@ -55,6 +55,11 @@ void call_put_error(struct json_writer *w, const char *code, const char *field, 
 void call_error(struct call *call, int status, const char *code, const char *field, const char *message)
 {
     struct json_writer w = {0};
+    if (call->carrier->refuse) {
+        metric_add(&figure_refusals, 1, code);
+        call->carrier->refuse(call, status, code, field, message);
+        return;
+    }
     json_open(&w, NULL, '{');
     call_put_error(&w, code, field, message);
     json_close(&w, '}');

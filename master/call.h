@@ -14,9 +14,6 @@ enum call_state {
     CALL_GONE,      /* sent, or the client left */
 };
 
-struct st_h2o_req_t;
-struct http_stream;
-
 struct call {
     /* for handlers */
     struct master *master;
@@ -38,14 +35,12 @@ struct call {
     char owner_id[33]; /* what `owner` points to, unless it is "" */
 
     /* http.c's */
+    const struct carrier *carrier;
+    struct http_load *load;
     enum call_state state;
     int refs;
-    struct http *http;
-    struct st_h2o_req_t *req;   /* NULL when GONE */
-    struct http_stream *stream; /* from STREAMING on */
-    int64_t since_ms;           /* CLOCK_MONOTONIC: arrival, later the answer, or a stream's last send */
-    size_t answer_bytes;        /* set aside for its answer */
-    struct call *prev, *next;   /* of all that are not GONE */
+    int64_t since_ms;    /* CLOCK_MONOTONIC: arrival, later the answer, or a stream's last send */
+    size_t answer_bytes; /* set aside for its answer */
 };
 
 /* The key that made the request, from the guard; copied. */

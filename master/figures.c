@@ -106,7 +106,7 @@ static void answer(struct scrape *scrape)
 {
     struct call *call = scrape->call;
     struct buf text = {0};
-    metric_set(&open_requests, (double)http_open_calls(call));
+    metric_set(&open_requests, (double)call->load->open_calls);
     metric_set(&redis_up, store_ready(call->master->store) ? 1 : 0);
     metrics_put_process(&text);
     metrics_put(&text, own, ARRAY_LEN(own));

@@ -1,12 +1,11 @@
-/* The HTTP/1.1 server: the only user of h2o. Routes requests to handlers as `struct call`s (call.h), which outlive a
- * client that leaves, and sends their answers. */
+/* Requests and their answers as handlers see them, whatever carries them: http1.c (HTTP/1.1, by h2o) or grpc.c (HTTP/2,
+ * by nghttp2). Every function of a call may be used after the client left, and then does nothing or returns NULL. */
 #ifndef SENTINEL_HTTP_H
 #define SENTINEL_HTTP_H
 
 #include "err.h"
 
 #include <sys/socket.h>
-#include <uv.h>
 
 /* What a route wants of its caller; guard.c knows which key may do what. */
 enum access {
@@ -23,8 +22,6 @@ enum access {
 };
 
 struct call;
-struct http;
-struct master;
 
 /* A pattern is a path, of which one component may be "{id}". A GET route answers HEAD as well. */
 struct http_route {
@@ -35,33 +32,24 @@ struct http_route {
     enum access access;
 };
 
-struct http_options {
-    const char *host;
-    int port; /* 0: any free one */
-    size_t max_body_bytes;
-    size_t max_connections;
-    size_t max_held_bytes;      /* of requests, and as much again of answers; beyond it, 503 */
-    int64_t request_timeout_ms; /* of reading a request, and of an idle connection */
-    const struct http_route *routes;
-    size_t route_count;
-    /* Sees every call first, also those of unknown paths. True: it was answered. */
-    bool (*begin)(struct call *call);
-    /* Lets the call through to route->handle, now or later, or answers it. */
-    void (*admit)(struct call *call, const struct http_route *route);
-    struct master *master; /* handed to each call */
+/* What all calls of all carriers come to. */
+struct http_load {
+    size_t open_calls;     /* that are not GONE */
+    size_t answer_bytes;   /* of answers that are being made or sent */
+    size_t max_held_bytes; /* what answer_bytes may come to; beyond it, 503 */
 };
 
-/* Listens at once. EADDRINUSE and the like: the message names host and port. */
-int http_create(uv_loop_t *loop, const struct http_options *options, struct http **ret_http, struct err *err) MUST_USE;
-int http_port(const struct http *http);
-
-/* Calls, this one among them, that are not GONE. */
-size_t http_open_calls(const struct call *call);
-
-/* Takes no more connections; on_drained fires once, when every call that is left has been answered and sent. */
-void http_drain(struct http *http, void (*on_drained)(void *arg), void *arg);
-
-/* ---- of a call; each may be used after the client left, and then does nothing or returns NULL ---------------- */
+/* How a call travels; a carrier is a constant table of these. Called while the call is not GONE. */
+struct carrier {
+    void (*destroy)(struct call *call); /* its last reference went */
+    const char *(*header)(struct call *call, const char *name, bool all);
+    const char *(*query)(struct call *call, const char *name); /* NULL: it has none */
+    struct sockaddr_storage (*peer)(struct call *call);
+    void (*add_header)(struct call *call, const char *name, const char *value);
+    void (*answer)(struct call *call, int status, const char *content_type, const char *body, size_t len);
+    /* NULL: an error is an answer in JSON. */
+    void (*refuse)(struct call *call, int status, const char *code, const char *field, const char *message);
+};
 
 void http_ref(struct call *call);
 void http_unref(struct call *call);
@@ -85,12 +73,21 @@ bool http_reserve(struct call *call, size_t len) MUST_USE;
 /* Sends the answer; the body is copied. Nothing of the request may be used afterwards. */
 void http_answer(struct call *call, int status, const char *content_type, const char *body, size_t len);
 
-/* An answer whose end is not known yet: begin it (200), write to it, end it. What is written is copied and sent as fast
- * as the client takes it. The call's on_gone fires when its client leaves, takes nothing for a minute, or
- * when clients leave too much unread. */
-void http_stream_begin(struct call *call, const char *content_type);
-void http_stream_write(struct call *call, const char *data, size_t len);
-size_t http_stream_unsent(const struct call *call); /* bytes that the client has not taken */
-void http_stream_end(struct call *call);
+/* ---- for carriers ---------------------------------------------------------------------------------------------- */
+
+enum {
+    HTTP_SMALL = 64 * 1024,       /* bytes: up to this, a request or an answer is taken whatever else is held */
+    HTTP_SEND_TIMEOUT_MS = 60000, /* a client that takes no byte of its answer for so long is cut off */
+};
+
+/* The request is here; the carrier holds the first reference. */
+void http_call_start(struct call *call);
+/* What the call's answer holds by now counts so much. */
+void http_call_holds(struct call *call, size_t answer_bytes);
+/* An answer begins: it is logged and counted, and the client's leaving is nobody's business any more. false: nobody is
+ * there to take it. */
+bool http_call_answers(struct call *call, int status, const char *body, size_t len) MUST_USE;
+/* Sent, or the client left: on_gone fires, and the carrier's reference goes. */
+void http_call_gone(struct call *call);
 
 #endif

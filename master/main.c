@@ -5,6 +5,7 @@
 #include "dead.h"
 #include "figures.h"
 #include "guard.h"
+#include "http1.h"
 #include "key_command.h"
 #include "log.h"
 #include "master.h"
@@ -62,7 +63,8 @@ static const struct http_route routes[] = {
 struct server {
     struct master master;
     uv_loop_t *loop;
-    struct http *http;
+    struct http1 *http1;
+    struct http_load load;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t drain_timer;
     bool draining;
@@ -99,7 +101,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         return;
     }
     server->draining = true;
-    http_drain(server->http, on_drained, server);
+    http1_drain(server->http1, on_drained, server);
     waiters_drain(server->master.waiters);
     streams_drain(server->master.streams);
     uv_timer_init(server->loop, &server->drain_timer);
@@ -225,21 +227,23 @@ static int start(struct server *server, struct err *err)
     if (r < 0)
         return r;
     master->ratelimit = ratelimit_create(&master->config);
-    r = http_create(server->loop,
-                    &(struct http_options){
-                        .host = master->config.host,
-                        .port = (int)master->config.port,
-                        .max_body_bytes = (size_t)master->config.max_body_kb * 1024,
-                        .max_connections = connection_limit((size_t)master->config.max_connections),
-                        .max_held_bytes = (size_t)master->config.max_held_mb << 20,
-                        .request_timeout_ms = master->config.request_timeout_s * 1000,
-                        .routes = routes,
-                        .route_count = ARRAY_LEN(routes),
-                        .begin = guard_begin,
-                        .admit = guard_admit,
-                        .master = master,
-                    },
-                    &server->http, err);
+    server->load.max_held_bytes = (size_t)master->config.max_held_mb << 20;
+    r = http1_create(server->loop,
+                     &(struct http1_options){
+                         .host = master->config.host,
+                         .port = (int)master->config.port,
+                         .max_body_bytes = (size_t)master->config.max_body_kb * 1024,
+                         .max_connections = connection_limit((size_t)master->config.max_connections),
+                         .max_held_bytes = server->load.max_held_bytes,
+                         .request_timeout_ms = master->config.request_timeout_s * 1000,
+                         .routes = routes,
+                         .route_count = ARRAY_LEN(routes),
+                         .begin = guard_begin,
+                         .admit = guard_admit,
+                         .load = &server->load,
+                         .master = master,
+                     },
+                     &server->http1, err);
     if (r < 0)
         return r;
     r = open_store(server, err);
@@ -279,7 +283,7 @@ int main(int argc, char **argv)
     if (start(&server, &err) < 0)
         return fail(&err);
     log_event(LOG_INFO, "listening", LOG_TEXT("host", server.master.config.host),
-              LOG_INT("port", http_port(server.http)), LOG_TEXT("version", SENTINEL_VERSION));
+              LOG_INT("port", http1_port(server.http1)), LOG_TEXT("version", SENTINEL_VERSION));
     uv_run(server.loop, UV_RUN_DEFAULT);
     log_event(LOG_INFO, "stopped", LOG_INT("port", server.master.config.port));
     return EXIT_SUCCESS;

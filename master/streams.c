@@ -8,6 +8,7 @@
  * master, so a client that comes back with its Last-Event-ID gets what it has not. */
 #include "streams.h"
 #include "api.h"
+#include "http_stream.h"
 #include "job_json.h"
 #include "job_view.h"
 #include "log.h"
