@@ -33,8 +33,18 @@ struct setting {
 
 static const struct setting table[] = {
     {"redis-url", "REDIS_URL", BOTH, TEXT(redis_url), "redis://127.0.0.1:6379",
-     .help = "Redis 7 or newer: `redis://[[user][:password]@]host[:port][/db]` or `unix:///path`; "
-             "002's `REDIS_HOST` and `REDIS_PORT` are taken where there is no URL"},
+     .help =
+         "Redis 7 or newer: `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for TLS, or `unix:///path`; "
+         "002's `REDIS_HOST` and `REDIS_PORT` are taken where there is no URL"},
+    {"redis-ca-file", NULL, BOTH, TEXT(redis_ca_file), "",
+     .help = "`rediss://`: certificates (PEM) that may sign the server's; empty: the system's"},
+    {"redis-cert-file", NULL, BOTH, TEXT(redis_cert_file), "",
+     .help = "`rediss://`: certificate (PEM) to show to the server, with its chain"},
+    {"redis-key-file", NULL, BOTH, TEXT(redis_key_file), "", .help = "`rediss://`: that certificate's key (PEM)"},
+    {"redis-server-name", NULL, BOTH, TEXT(redis_server_name), "",
+     .help = "`rediss://`: for whom the server's certificate must be; empty: the URL's host"},
+    {"redis-verify", NULL, BOTH, TEXT(redis_verify), "true", .choices = "true|false",
+     .help = "`rediss://`: `false` takes any certificate, so anybody in between can read and change all"},
     {"prefix", NULL, BOTH, TEXT(prefix), "sentinel", .help = "first part of every key in Redis"},
     {"redis-deadline-ms", NULL, BOTH, INT(redis_deadline_ms), "3000", RANGE(50, 60000),
      .help = "a Redis command without an answer by then ends its connection"},

@@ -10,6 +10,11 @@ enum program { PROGRAM_MASTER = 1, PROGRAM_EXECUTOR = 2 };
 struct config {
     /* both */
     char *redis_url;
+    char *redis_ca_file; /* these four: "" is none */
+    char *redis_cert_file;
+    char *redis_key_file;
+    char *redis_server_name;
+    char *redis_verify; /* "true" or "false" */
     char *prefix;
     char *languages_dir;
     char *languages; /* "all" or names */

@@ -1,6 +1,8 @@
 /* One adapter a context; it outlives the context until its poll handle is closed. */
 #include "redis_adapter.h"
 
+#include <openssl/err.h>
+
 struct adapter {
     uv_poll_t poll;
     redisAsyncContext *ac; /* NULL once hiredis let go */
@@ -13,6 +15,7 @@ struct adapter {
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct adapter *a = container_of(poll, struct adapter, poll);
+    ERR_clear_error(); /* hiredis takes what others left there for its own */
     if (a->ac && (status < 0 || (events & UV_READABLE)))
         redisAsyncHandleRead(a->ac);
     if (a->ac && status >= 0 && (events & UV_WRITABLE))

@@ -45,6 +45,7 @@ struct pending_list {
 struct redis_client {
     uv_loop_t *loop;
     struct redis_url url;
+    struct redis_tls tls;
     char *name;
     int64_t deadline_ms;
     void (*on_state)(void *arg, bool connected);
@@ -278,7 +279,10 @@ static void on_adapter_closed(void *arg)
 static void on_gone(void *arg, const char *why)
 {
     struct redis_client *client = arg;
-    if (why)
+    const char *tls_why = why ? redis_tls_why(client->ac) : NULL;
+    if (tls_why)
+        snprintf(client->why, sizeof client->why, "TLS: %s", tls_why);
+    else if (why)
         snprintf(client->why, sizeof client->why, "%s", why);
     client->ac = NULL;
     lost(client);
@@ -297,6 +301,8 @@ static void retry_later(struct redis_client *client)
     client->tries++;
     client->phase = PHASE_WAITING;
     uv_timer_start(&client->timer, on_timer, most / 2 + most * jitter / 512, 0);
+    if (client->on_state)
+        client->on_state(client->arg, false);
 }
 
 static void become_ready(struct redis_client *client)
@@ -378,16 +384,24 @@ static void begin_handshake(struct redis_client *client)
     handshake_step(client, 3, (const char *[]){"CLIENT", "SETNAME", client->name});
 }
 
+/* Gives the fresh context to the loop. */
+static int attach(struct redis_client *client, redisAsyncContext *ac, struct err *err)
+{
+    if (ac->err)
+        return err_set(err, EIO, "%s", ac->errstr);
+    int rc = client->url.tls ? redis_tls_start(ac, &client->tls, client->url.host, err) : 0;
+    if (rc == 0 && (rc = redis_adapter_attach(ac, client->loop, on_gone, on_adapter_closed, client)) < 0)
+        return err_set(err, -rc, "%s", uv_strerror(rc));
+    return rc;
+}
+
 static void begin(struct redis_client *client, redisAsyncContext *ac)
 {
+    struct err err = {0};
     if (!ac)
         abort();
-    int rc = 0;
-    if (ac->err)
-        snprintf(client->why, sizeof client->why, "%s", ac->errstr);
-    else if ((rc = redis_adapter_attach(ac, client->loop, on_gone, on_adapter_closed, client)) < 0)
-        snprintf(client->why, sizeof client->why, "%s", uv_strerror(rc));
-    if (ac->err || rc < 0) {
+    if (attach(client, ac, &err) < 0) {
+        snprintf(client->why, sizeof client->why, "%.*s", (int)sizeof client->why - 1, err.msg);
         redisAsyncFree(ac);
         retry_later(client);
         return;
@@ -507,10 +521,7 @@ static void lost(struct redis_client *client)
         close_timers(client);
         return;
     }
-    bool was_ready = client->phase == PHASE_READY;
     retry_later(client);
-    if (was_ready && client->on_state)
-        client->on_state(client->arg, false);
 }
 
 void redis_client_drop(struct redis_client *client)
@@ -544,6 +555,17 @@ static char *client_name(const char *name)
     return copy;
 }
 
+static int check_tls(bool wanted, const struct redis_tls *tls, struct err *err)
+{
+    const char *const set[] = {tls->ca_file, tls->cert_file, tls->key_file, tls->server_name};
+    bool any = tls->unverified;
+    for (size_t i = 0; i < ARRAY_LEN(set); i++)
+        any |= set[i] && *set[i];
+    if (any && !wanted) /* who set them believes that nobody can listen */
+        return err_set_field(err, EINVAL, "redis-url", "there are settings of TLS, and redis-url is not rediss://");
+    return wanted ? redis_tls_check(tls, err) : 0;
+}
+
 int redis_client_create(uv_loop_t *loop, const struct redis_options *options, struct redis_client **ret_client,
                         struct err *err)
 {
@@ -551,9 +573,15 @@ int redis_client_create(uv_loop_t *loop, const struct redis_options *options, st
     int rc = redis_url_parse(options->url, &url, err);
     if (rc < 0)
         return rc;
+    rc = check_tls(url.tls, &options->tls, err);
+    if (rc < 0) {
+        redis_url_finish(&url);
+        return rc;
+    }
     struct redis_client *client = xcalloc(1, sizeof *client);
     client->loop = loop;
     client->url = url;
+    client->tls = options->tls;
     client->name = client_name(options->name);
     client->deadline_ms = options->deadline_ms;
     client->on_state = options->on_state;

@@ -5,6 +5,7 @@
 #define SENTINEL_REDIS_CLIENT_H
 
 #include "err.h"
+#include "redis_tls.h"
 
 #include <hiredis/hiredis.h>
 #include <uv.h>
@@ -17,10 +18,11 @@ struct redis_client;
 typedef void redis_reply_fn(void *arg, const redisReply *reply);
 
 struct redis_options {
-    const char *url;     /* redis://[[user][:password]@]host[:port][/db] or unix://[[user][:password]@]/path[?db=0] */
-    const char *name;    /* CLIENT SETNAME, for the operator who reads CLIENT LIST */
-    int64_t deadline_ms; /* of a command; 0: none (blocking and subscriber connections set their own) */
-    /* After each connect and each loss. May be NULL. */
+    const char *url;      /* redis://[[user][:password]@]host[:port][/db] or unix://[[user][:password]@]/path[?db=0] */
+    struct redis_tls tls; /* of rediss://; its strings outlive the client */
+    const char *name;     /* CLIENT SETNAME, for the operator who reads CLIENT LIST */
+    int64_t deadline_ms;  /* of a command; 0: none (blocking and subscriber connections set their own) */
+    /* After each connect, and each loss or try that failed. May be NULL. */
     void (*on_state)(void *arg, bool connected);
     void *arg;
 };

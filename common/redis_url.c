@@ -101,17 +101,15 @@ static int parse_rest(const char *rest, bool is_unix, struct redis_url *url, str
 
 int redis_url_parse(const char *text, struct redis_url *ret_url, struct err *err)
 {
-    bool is_unix = strncmp(text, "unix://", 7) == 0;
-    if (strncmp(text, "rediss://", 9) == 0)
-        return err_set(err, EINVAL, "rediss:// is not built in; let stunnel speak TLS beside this program");
-    if (!is_unix && strncmp(text, "redis://", 8) != 0)
-        return err_set(err, EINVAL, "a Redis address begins with redis:// or unix://");
+    bool is_unix = strncmp(text, "unix://", 7) == 0, is_tls = strncmp(text, "rediss://", 9) == 0;
+    if (!is_unix && !is_tls && strncmp(text, "redis://", 8) != 0)
+        return err_set(err, EINVAL, "a Redis address begins with redis://, rediss:// or unix://");
 
     const char *authority = strchr(text, ':') + 3;
     const char *rest = authority + strcspn(authority, "/?");
     const char *at = memrchr(authority, '@', (size_t)(rest - authority));
     const char *host = at ? at + 1 : authority;
-    struct redis_url url = {0};
+    struct redis_url url = {.tls = is_tls};
     int rc = at ? parse_user(authority, (size_t)(at - authority), &url, err) : 0;
     if (rc == 0 && is_unix && host != rest)
         rc = err_set(err, EINVAL, "a unix socket's address has no host: unix:///path");

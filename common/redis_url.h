@@ -12,10 +12,11 @@ struct redis_url {
     char *user;     /* NULL: the default user */
     char *password; /* NULL: no AUTH */
     int db;
+    bool tls;
 };
 
-/* redis://[[user][:password]@]host[:port][/db] or unix://[[user][:password]@]/path[?db=0]; user and password may be
- * percent-encoded. EINVAL: the message never holds the password. */
+/* redis://[[user][:password]@]host[:port][/db], the same with rediss://, or unix://[[user][:password]@]/path[?db=0];
+ * user and password may be percent-encoded. EINVAL: the message never holds the password. */
 int redis_url_parse(const char *text, struct redis_url *ret_url, struct err *err) MUST_USE;
 void redis_url_finish(struct redis_url *url);
 

@@ -152,10 +152,50 @@ void store_op_command(struct store_op *op, struct args *a,
 
 /* ---- readiness ------------------------------------------------------------------------------------------------ */
 
+bool store_ready(const struct store *store)
+{
+    return store->phase == STORE_READY;
+}
+
+const char *store_state(const struct store *store)
+{
+    switch (store->phase) {
+    case STORE_READY:
+        return "connected";
+    case STORE_REFUSED:
+        return store->why;
+    case STORE_CLOSING:
+        return "closing";
+    case STORE_CONNECTING:
+        return redis_client_state(store->commands);
+    case STORE_CHECKING:
+        return "connecting";
+    }
+    abort();
+}
+
 static void on_recheck(uv_timer_t *timer)
 {
     struct store *store = container_of(timer, struct store, recheck);
     redis_client_drop(store->commands); /* by now its name may lead to another server */
+}
+
+static void tell_ready(struct store *store)
+{
+    store->told[0] = '\0';
+    if (store->options.on_state)
+        store->options.on_state(store->options.arg, true);
+}
+
+/* Once for each reason, however often it is tried. */
+static void tell_not_ready(struct store *store)
+{
+    const char *state = store_state(store);
+    if (strcmp(store->told, state) == 0)
+        return;
+    snprintf(store->told, sizeof store->told, "%s", state);
+    if (store->options.on_state)
+        store->options.on_state(store->options.arg, false);
 }
 
 static void refuse_server(struct store *store, const char *why)
@@ -163,6 +203,7 @@ static void refuse_server(struct store *store, const char *why)
     snprintf(store->why, sizeof store->why, "%s", why);
     store->phase = STORE_REFUSED;
     uv_timer_start(&store->recheck, on_recheck, RECHECK_MS, 0);
+    tell_not_ready(store);
 }
 
 /* The value of "name:value\r\n" in INFO's text, or "". */
@@ -203,8 +244,7 @@ static void on_check(void *arg, const redisReply *reply)
         refuse_server(store, err.msg);
     if (--store->checks_left == 0 && store->phase == STORE_CHECKING) {
         store->phase = STORE_READY;
-        if (store->options.on_state)
-            store->options.on_state(store->options.arg, true);
+        tell_ready(store);
     }
 }
 
@@ -217,7 +257,6 @@ static void check(struct store *store, int argc, const char **argv)
 static void on_connection(void *arg, bool connected)
 {
     struct store *store = arg;
-    bool was_ready = store->phase == STORE_READY;
     if (store->phase == STORE_CLOSING)
         return;
     uv_timer_stop(&store->recheck);
@@ -228,33 +267,11 @@ static void on_connection(void *arg, bool connected)
         check(store, 1, (const char *[]){"INFO"});
         for (size_t i = 0; store_scripts[i]; i++)
             check(store, 3, (const char *[]){"SCRIPT", "LOAD", store_scripts[i]->text});
-    } else if (store->phase != STORE_REFUSED) {
+        return;
+    }
+    if (store->phase != STORE_REFUSED)
         store->phase = STORE_CONNECTING;
-    }
-    if (was_ready && store->options.on_state)
-        store->options.on_state(store->options.arg, false);
-}
-
-bool store_ready(const struct store *store)
-{
-    return store->phase == STORE_READY;
-}
-
-const char *store_state(const struct store *store)
-{
-    switch (store->phase) {
-    case STORE_READY:
-        return "connected";
-    case STORE_REFUSED:
-        return store->why;
-    case STORE_CLOSING:
-        return "closing";
-    case STORE_CONNECTING:
-        return redis_client_state(store->commands);
-    case STORE_CHECKING:
-        return "connecting";
-    }
-    abort();
+    tell_not_ready(store);
 }
 
 /* ---- creating and ending -------------------------------------------------------------------------------------- */
@@ -269,6 +286,25 @@ static int check_prefix(const char *prefix, struct err *err)
     return 0;
 }
 
+struct store_options store_options_of(const struct config *config)
+{
+    return (struct store_options){
+        .url = config->redis_url,
+        .tls = {.ca_file = config->redis_ca_file,
+                .cert_file = config->redis_cert_file,
+                .key_file = config->redis_key_file,
+                .server_name = config->redis_server_name,
+                .unverified = strcmp(config->redis_verify, "false") == 0},
+        .prefix = config->prefix,
+        .deadline_ms = config->redis_deadline_ms,
+        .result_ttl_ms = config->result_ttl_s * 1000,
+        .queue_ttl_ms = config->queue_ttl_s * 1000,
+        .lease_ms = config->lease_ms,
+        .max_attempts = config->max_attempts,
+        .queue_cap = config->queue_cap,
+    };
+}
+
 int store_create(uv_loop_t *loop, const struct store_options *options, struct store **ret_store, struct err *err)
 {
     int rc = check_prefix(options->prefix, err);
@@ -279,6 +315,7 @@ int store_create(uv_loop_t *loop, const struct store_options *options, struct st
         .url = options->url,
         .name = options->client_name,
         .deadline_ms = options->deadline_ms,
+        .tls = options->tls,
         .on_state = on_connection,
         .arg = store,
     };

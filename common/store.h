@@ -5,9 +5,11 @@
 #ifndef SENTINEL_STORE_H
 #define SENTINEL_STORE_H
 
+#include "config.h"
 #include "err.h"
 #include "job.h"
 #include "metrics.h"
+#include "redis_tls.h"
 
 #include <uv.h>
 
@@ -20,15 +22,19 @@ struct store_options {
     const char *url;
     const char *prefix;
     const char *client_name; /* "sentinel-master", "sentinel-executor python-1" */
+    struct redis_tls tls;    /* of a rediss:// url; its strings outlive the store */
     int64_t deadline_ms;     /* of one command */
     int64_t result_ttl_ms;   /* how long a finished job is kept */
     int64_t queue_ttl_ms;    /* a job that nobody claims by then is expired */
     int64_t lease_ms;
     int64_t max_attempts;
-    int64_t queue_cap;                       /* per language, 0: none */
-    void (*on_state)(void *arg, bool ready); /* Redis reached and its policy accepted, or lost */
+    int64_t queue_cap; /* per language, 0: none */
+    /* Redis reached and its policy accepted; or not, once for each reason (store_state). May be NULL. */
+    void (*on_state)(void *arg, bool ready);
     void *arg;
 };
+/* What the settings say; client_name, on_state and arg are still to be filled in. Borrows the settings' strings. */
+struct store_options store_options_of(const struct config *config) MUST_USE;
 
 int store_create(uv_loop_t *loop, const struct store_options *options, struct store **ret_store, struct err *err)
     MUST_USE;

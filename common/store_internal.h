@@ -47,6 +47,7 @@ struct store {
     struct store_options options; /* strings are copies */
     enum store_phase phase;
     char why[320];
+    char told[320]; /* the last reason for which on_state heard that it is not ready; "" since it was */
     size_t checks_left;
     struct redis_client *commands;
     struct store_watch *done;

@@ -40,11 +40,12 @@ static struct redis_client *connect_more(struct store *store, void (*on_state)(v
         .url = store->options.url,
         .name = store->options.client_name,
         .deadline_ms = store->options.deadline_ms,
+        .tls = store->options.tls,
         .on_state = on_state,
         .arg = arg,
     };
     if (redis_client_create(store->loop, &options, &client, NULL) < 0)
-        abort(); /* store_create took the same address */
+        abort(); /* store_create took the same address and files */
     store->open++;
     return client;
 }

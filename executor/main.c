@@ -120,6 +120,8 @@ static void on_beaten(void *arg, const struct err *err)
 
 static void send_beat(struct executor *x)
 {
+    if (!store_ready(x->store))
+        return;
     struct info info = {
         .host = x->host,
         .hello = runner_hello(x->runner),
@@ -204,19 +206,10 @@ static void on_prepare(void *arg, struct served *served)
 static int open_store(struct executor *x, struct err *err)
 {
     const struct config *c = &x->config;
-    struct store_options options = {
-        .url = c->redis_url,
-        .prefix = c->prefix,
-        .client_name = x->client_name,
-        .deadline_ms = c->redis_deadline_ms,
-        .result_ttl_ms = c->result_ttl_s * 1000,
-        .queue_ttl_ms = c->queue_ttl_s * 1000,
-        .lease_ms = c->lease_ms,
-        .max_attempts = c->max_attempts,
-        .queue_cap = c->queue_cap,
-        .on_state = on_store_state,
-        .arg = x,
-    };
+    struct store_options options = store_options_of(c);
+    options.client_name = x->client_name;
+    options.on_state = on_store_state;
+    options.arg = x;
     int r = store_create(&x->loop, &options, &x->store, err);
     if (r < 0)
         return r;

@@ -193,19 +193,10 @@ static int load(struct dead *dead, int argc, char **argv, enum config_action *re
 static int open_store(struct dead *dead, struct err *err)
 {
     const struct config *c = &dead->config;
-    struct store_options options = {
-        .url = c->redis_url,
-        .prefix = c->prefix,
-        .client_name = "sentinel-dead",
-        .deadline_ms = c->redis_deadline_ms,
-        .result_ttl_ms = c->result_ttl_s * 1000,
-        .queue_ttl_ms = c->queue_ttl_s * 1000,
-        .lease_ms = c->lease_ms,
-        .max_attempts = c->max_attempts,
-        .queue_cap = c->queue_cap,
-        .on_state = on_state,
-        .arg = dead,
-    };
+    struct store_options options = store_options_of(c);
+    options.client_name = "sentinel-dead";
+    options.on_state = on_state;
+    options.arg = dead;
     uv_timer_init(uv_default_loop(), &dead->patience);
     dead->patience.data = dead;
     uv_timer_start(&dead->patience, on_patience_over, (uint64_t)c->redis_deadline_ms, 0);

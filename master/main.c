@@ -196,22 +196,11 @@ static int load_languages(struct master *master, struct err *err)
 
 static int open_store(struct server *server, struct err *err)
 {
-    const struct config *config = &server->master.config;
-    return store_create(server->loop,
-                        &(struct store_options){
-                            .url = config->redis_url,
-                            .prefix = config->prefix,
-                            .client_name = "sentinel-master",
-                            .deadline_ms = config->redis_deadline_ms,
-                            .result_ttl_ms = config->result_ttl_s * 1000,
-                            .queue_ttl_ms = config->queue_ttl_s * 1000,
-                            .lease_ms = config->lease_ms,
-                            .max_attempts = config->max_attempts,
-                            .queue_cap = config->queue_cap,
-                            .on_state = on_store_state,
-                            .arg = server,
-                        },
-                        &server->master.store, err);
+    struct store_options options = store_options_of(&server->master.config);
+    options.client_name = "sentinel-master";
+    options.on_state = on_store_state;
+    options.arg = server;
+    return store_create(server->loop, &options, &server->master.store, err);
 }
 
 static int start(struct server *server, struct err *err)

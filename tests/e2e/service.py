@@ -51,6 +51,11 @@ def build_dir():
     raise RuntimeError(f"{named or 'build/asan and build/release'}: not all there of {', '.join(PROGRAMS)}")
 
 
+def executor():
+    """Its command."""
+    return EXECUTOR or [build_dir() / "executor/sentinel-executor"]
+
+
 def adopt_orphans():
     """Makes this process the parent of whatever its children leave behind, so that leftovers() can see it."""
     if LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
@@ -253,8 +258,14 @@ class Service:
     def start_executor(self, language, number=1, slots=2, **settings):
         name = f"{language}-{number}"
         env = self.environment(languages=language, executor_id=name, slots=slots, **settings)
-        self.executors[name] = self._child(name, EXECUTOR or [self.build / "executor/sentinel-executor"], env, self.cgroups)
+        self.executors[name] = self._child(name, executor(), env, self.cgroups)
         return self.executors[name]
+
+    def outcome(self, argv, **settings):
+        """Status and words of a program that is not to start."""
+        result = subprocess.run([str(word) for word in argv], env=self.environment(languages="python", **settings),
+                                capture_output=True, text=True, timeout=60 * scale.SCALE)
+        return result.returncode, result.stdout + result.stderr
 
     def wait_for_executors(self, names=None):
         """Until /load has a row for each, so that it is registered and serves."""

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 import service as harness
+from certificates import Authority
 from service import ROOT, wait_until
 
 SLOW = {"language": "python", "code": "import time\ntime.sleep(1.5)\nprint(input())"}
@@ -116,20 +117,6 @@ def test_failover_behind_one_name(beside, make_service):
     assert service.client.python("print('after')")["output"] == "after"
 
 
-def certificates(folder):
-    """A CA of the test's own, and a certificate for 127.0.0.1 by it."""
-    def openssl(*words):
-        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, cwd=folder)
-
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 2, "-subj", "/CN=test CA",
-            "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=redis", "-keyout", "redis.key",
-            "-out", "redis.csr")
-    (folder / "names").write_text("subjectAltName=DNS:redis.example\n")
-    openssl("x509", "-req", "-in", "redis.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2, "-extfile", "names",
-            "-out", "redis.pem")
-
-
 def recipe(folder, near, far, host):
     """The configuration that the handbook gives, for these ports, files and this name."""
     text = re.search(r"```ini\n(foreground.*?)```", (ROOT / "docs/OPERATIONS.md").read_text(), re.S).group(1)
@@ -169,13 +156,25 @@ def answers_ping(port):
 
 
 def test_redis_over_tls(beside, make_service, tmp_path):
-    certificates(tmp_path)
+    authority = Authority(tmp_path)
+    pem, key = authority.certificate("redis")
     secret, near, stranger = harness.free_port(), harness.free_port(), harness.free_port()
-    tls = ("--tls-port", secret, "--bind", "127.0.0.1", "--tls-cert-file", tmp_path / "redis.pem", "--tls-key-file",
-           tmp_path / "redis.key", "--tls-ca-cert-file", tmp_path / "ca.pem", "--tls-auth-clients", "no")
+    tls = ("--tls-port", secret, "--bind", "127.0.0.1", "--tls-cert-file", pem, "--tls-key-file", key,
+           "--tls-ca-cert-file", authority.file, "--tls-auth-clients", "no")
     for port, host in ((near, "redis.example"), (stranger, "other.example")):
         beside(Tunnel(recipe(tmp_path, port, secret, host), port))
     service = make_service(languages=("python",), redis_options=tls, redis_url=f"redis://127.0.0.1:{near}")
     assert service.client.python("print('over TLS')")["output"] == "over TLS"
     assert answers_ping(near) and not answers_ping(secret), "the server speaks TLS alone"
     assert not answers_ping(stranger), "a server of another name than is wanted is refused"
+
+
+@pytest.mark.parametrize("program", ["executor", "master"])
+def test_tls_that_cannot_be_had_stops_the_start(make_service, program):
+    """Built in (Debian 13) or not, nobody goes on without what was asked for; test_redis_tls.py has the rest."""
+    service = make_service()
+    argv = harness.executor() if program == "executor" else [service.build / "master/sentinel-master", "--port", harness.free_port()]
+    status, words = service.outcome(argv, redis_url="rediss://user:secret@redis.example:6380", redis_ca_file="/nonexistent/ca.pem")
+    assert status == 1 and ("stunnel" in words or "/nonexistent/ca.pem" in words) and "secret" not in words, words
+    status, words = service.outcome(argv, redis_ca_file="/etc/ca.pem")
+    assert status == 1 and "not rediss://" in words, "who sets an authority believes that nobody can listen"

@@ -192,8 +192,8 @@ static void test_refused_connections(void)
 static void test_addresses(void)
 {
     static const char *const good[] = {
-        "redis://localhost",       "redis://:pw@h:1/2",      "redis://u:p%40@[::1]:6380/0",
-        "unix:///run/r.sock?db=1", "unix://u:p@/run/r.sock",
+        "redis://localhost",     "redis://:pw@h:1/2",       "redis://u:p%40@[::1]:6380/0",
+        "rediss://u:p@h:6380/1", "unix:///run/r.sock?db=1", "unix://u:p@/run/r.sock",
     };
     static const char *const bad[] = {
         "",
@@ -213,7 +213,7 @@ static void test_addresses(void)
         "unix://h/path",
         "unix:///x?y=1",
         "unix:///x?db=",
-        "rediss://h",
+        "rediss://",
         "redis://h/99999999999999999999",
     };
     for (size_t i = 0; i < ARRAY_LEN(good); i++)

@@ -88,11 +88,11 @@ def load(extra):
 
 
 def on_debian13(extra):
-    """Every language's matrix, behaviour and examples with Debian 13's toolchains."""
+    """Every language's matrix, behaviour and examples with Debian 13's toolchains; and TLS to Redis, which its hiredis has."""
     build(RELEASE)
     if packages.missing(packages.MASTER):
         return None  # this is Debian 13
-    tests = extra or [f"tests/e2e/test_{name}.py" for name in ("programs", "languages", "examples")]
+    tests = extra or [f"tests/e2e/test_{name}.py" for name in ("programs", "languages", "examples", "redis_tls")]
     return pytest_suite("debian13", {"SENTINEL_BUILD": str(RELEASE), **debian13.prepare()}, tests, folder="e2e")
 
 
