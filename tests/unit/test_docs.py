@@ -11,6 +11,7 @@ import jsonschema
 import yaml
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+MONITORING = TOP / "k8s/components/monitoring"
 sys.path.insert(0, str(TOP / "tools/dev"))
 import settings  # noqa: E402 (it is found by the line above)
 
@@ -47,25 +48,46 @@ def check_links():
         ok(not missing, f"{path.name}: what it links to is there", missing)
 
 
+def unknown_metrics(expressions):
+    """(how many of our metrics the expressions name, those that there are not)."""
+    source = "".join((TOP / name).read_text() for name in ("master/figures.c", "executor/figures.c", "common/store.c"))
+    known = set(re.findall(r'"(sentinel_[a-z_]+)"', source))
+    used = {name for expression in expressions for name in re.findall(r"sentinel_[a-z_]+", expression)}
+    return len(used), {name for name in used if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & known}
+
+
 def check_alerts():
     """Each metric in a rule is one of ours, each alert has its row in OPERATIONS.md, and Prometheus takes the file."""
-    path = TOP / "docs/alerts.yml"
+    path = MONITORING / "alerts.yml"
     done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True)
     ok(done.returncode == 0, "promtool takes alerts.yml", done.stdout + done.stderr)
     rules = [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
-    source = "".join((TOP / name).read_text() for name in ("master/figures.c", "executor/figures.c", "common/store.c"))
-    known = set(re.findall(r'"(sentinel_[a-z_]+)"', source))
-    used = {name for rule in rules for name in re.findall(r"sentinel_[a-z_]+", rule["expr"])}
-    unknown = {name for name in used if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & known}
-    ok(len(used) > 10 and not unknown, "each metric in a rule is there", unknown)
+    used, unknown = unknown_metrics(rule["expr"] for rule in rules)
+    ok(used > 10 and not unknown, "each metric in a rule is there", unknown)
     text = (TOP / "docs/OPERATIONS.md").read_text()
     missing = [rule["alert"] for rule in rules if f"`{rule['alert']}`" not in text]
     ok(not missing, "OPERATIONS.md says of each alert what to do", missing)
+
+
+def check_dashboard():
+    """Each metric in it is one of ours, and Prometheus takes each expression, Grafana's variables filled in."""
+    panels = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
+    expressions = [target["expr"] for panel in panels for target in panel["targets"]]
+    used, unknown = unknown_metrics(expressions)
+    ok(used > 15 and not unknown, "each metric in the dashboard is there", unknown)
+    rules = [{"record": f"panel:{number}", "expr": expression.replace("$language", ".*")}
+             for number, expression in enumerate(expressions)]
+    done = subprocess.run(["promtool", "check", "rules", "/dev/stdin"], capture_output=True, text=True,
+                          input=yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    ok(done.returncode == 0, "Prometheus takes the dashboard's expressions", done.stdout + done.stderr)
+    places = [tuple(panel["gridPos"].values()) for panel in panels]
+    ok(len(set(places)) == len(panels), "no two panels have one place", places)
 
 
 check_settings(sys.argv[1])
 check_languages()
 check_links()
 check_alerts()
+check_dashboard()
 print(f"1..{count}")
 sys.exit(failed > 0)
