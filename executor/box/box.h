@@ -4,6 +4,7 @@
 
 #include "box_protocol.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -151,6 +152,11 @@ pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd);
 void probe_namespaces(struct box_hello *hello);
 void probe_print(const struct box_hello *hello);
 const char *probe_tier_name(uint32_t tier);
+
+/* Opens a directory, through no link; NULL when it cannot be. */
+DIR *dir_open(int dir_fd, const char *name);
+/* The next entry but "." and ".."; NULL at the end, and of NULL, and then the directory is closed. */
+const struct dirent *dir_next(DIR *dir);
 
 uint64_t now_us(void);
 void log_line(const char *level, const char *fmt, ...) PRINTF_LIKE(2, 3); /* one JSON object on stderr */

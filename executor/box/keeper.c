@@ -126,19 +126,17 @@ static int await_ready(struct keeper *k, char why[160])
 static int launcher_admit(struct keeper *k, pid_t pid, char why[160])
 {
     const struct config *config = k->config;
+    uid_t its_id = config->two_ids ? config->uid_base : geteuid();
     int error = 0;
     if (k->confinement.tier != BOX_TIER_B && (error = map_ids(config, pid)) < 0)
         snprintf(why, 160, "mapping ids: %s", strerror(-error));
-    else if (k->cgroup != NULL && (error = k->cgroup->driver->join(k->cgroup, pid)) < 0)
+    else if (k->cgroup != NULL && (error = cgroup_admit(k->cgroup, pid, its_id)) < 0)
         snprintf(why, 160, "entering the cgroup: %s", strerror(-error));
     if (error == 0) {
         if (message_send(k->launcher_socket, "", 1, NULL, 0) < 0)
             snprintf(why, 160, "the launcher ended early"); /* its note says why */
         error = await_ready(k, why);
     }
-    uid_t its_id = config->two_ids ? config->uid_base : geteuid();
-    if (error == 0 && k->cgroup != NULL && (error = k->cgroup->driver->settle(k->cgroup, pid, its_id)) < 0)
-        snprintf(why, 160, "settling in the cgroup: %s", strerror(-error));
     return error;
 }
 
@@ -223,7 +221,7 @@ static int setup_tier(struct keeper *k, uint32_t tier, char why[160])
         snprintf(why, 160, "Landlock has version %u here, 6 is needed (Linux 6.12)", k->landlock_abi);
         return -1;
     }
-    container_open(k->config, &k->container);
+    container_open(&k->container);
     c->fence_fd = landlock_outer_fence();
     uid_t owner = k->config->two_ids ? k->config->uid_base + 1 : geteuid();
     c->scratch_fd = scratch_create(k->config, owner, c->scratch);
@@ -279,7 +277,7 @@ void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
     h->output_max = k->config->most.output_bytes;
     h->landlock_abi = k->landlock_abi;
     h->memory_bytes = k->container.limit;
-    h->cgroup_version = k->cgroup == NULL ? 0 : (uint32_t)k->cgroup->driver->version;
+    h->cgroup_version = cgroup_version(k->cgroup);
     probe_namespaces(h);
     for (int i = 0; i < BOX_MECH_SECCOMP && c->tier == BOX_TIER_B; i++) {
         if (h->mechanism[i].on)

@@ -90,8 +90,6 @@ static void setup_identity(const struct confinement *c, int socket)
 
 static void setup_names(int socket)
 {
-    if (unshare(CLONE_NEWCGROUP) < 0)
-        setup_failed(socket, "cgroup namespace");
     if (sethostname("box", 3) < 0 || setdomainname("", 0) < 0)
         setup_failed(socket, "host name");
 }
@@ -173,7 +171,8 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
     int pid_fd = -1;
     int status = 0;
     pid_t launcher = getpid();
-    pid_t pid = spawn(c->tier == BOX_TIER_B ? 0 : CLONE_NEWPID | CLONE_NEWNS, fds[RUN_CGROUP], &pid_fd);
+    uint64_t namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
+    pid_t pid = spawn(c->tier == BOX_TIER_B ? 0 : namespaces, fds[RUN_CGROUP], &pid_fd);
     if (pid == 0) {
         close(socket);
         init_main(c, &request, fds, launcher);

@@ -88,7 +88,7 @@ static pid_t pid_of(int pid_fd)
 static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
 {
     if (k->cgroup != NULL) {
-        k->cgroup->driver->use(k->cgroup, ret_use);
+        cgroup_use(k->cgroup, ret_use);
         ret_use->cpu_us -= ret_use->cpu_us < run->cpu_base_us ? ret_use->cpu_us : run->cpu_base_us;
         return;
     }
@@ -106,7 +106,7 @@ static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
 static uint64_t waited_us(const struct keeper *k, const struct run *run)
 {
     uint64_t threads_us = run->init_fd < 0 ? 0 : tree_runqueue_us(pid_of(run->init_fd));
-    uint64_t group_us = k->cgroup == NULL ? 0 : k->cgroup->driver->pressure_us(k->cgroup);
+    uint64_t group_us = cgroup_pressure_us(k->cgroup);
     return threads_us > group_us ? threads_us : group_us;
 }
 
@@ -127,8 +127,7 @@ static void end_run(struct keeper *k, struct run *run, enum box_cause cause)
     if (cause == BOX_CAUSE_WALL)
         run->reply->runqueue_us = waited_us(k, run);
     kill_init(k, run);
-    if (k->cgroup != NULL)
-        k->cgroup->driver->kill(k->cgroup);
+    cgroup_let_die(k->cgroup);
 }
 
 /* What only tier B must look at: it has no limits of its own on the files and the number of processes of a run, and a
@@ -137,15 +136,15 @@ static void look_around(struct keeper *k, struct run *run)
 {
     const struct box_limits *l = &run->request->head.limits;
     const struct scratch_use most = {l->scratch_bytes, SCRATCH_INODES};
-    uint64_t used, limit;
+    uint64_t used;
     if (run->tree.tasks > l->processes + TASKS_SLACK)
         end_run(k, run, BOX_CAUSE_PROCESSES);
     else if (scratch_is_over(k->confinement.scratch_fd, &run->scratch_start, &most))
         end_run(k, run, BOX_CAUSE_SCRATCH);
-    else if (container_is_full(&k->container, &used, &limit)) {
+    else if (container_is_full(&k->container, &used)) {
         end_run(k, run, BOX_CAUSE_MEMORY);
         snprintf(run->reply->message, sizeof run->reply->message, "the container's memory was at %llu MB of %llu MB",
-                 (unsigned long long)used >> 20, (unsigned long long)limit >> 20);
+                 (unsigned long long)used >> 20, (unsigned long long)k->container.limit >> 20);
     }
 }
 
@@ -197,8 +196,8 @@ static void on_time(struct keeper *k, struct run *run)
         run->next_look_us = run->asked_us + SETUP_MAX_US;
         return;
     }
-    if (run->ended_us != 0 && k->cgroup != NULL)
-        k->cgroup->driver->kill(k->cgroup); /* what the program left is slow to die */
+    if (run->ended_us != 0)
+        cgroup_let_die(k->cgroup); /* what the program left is slow to die */
     struct cgroup_use use = {0};
     look(k, run, &use);
     if (output_is_over(run))
@@ -397,8 +396,7 @@ static int run_start(struct keeper *k, struct run *run, const int given[2])
                socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
                fcntl(out[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(err[0], F_SETFL, O_NONBLOCK) < 0) {
         say(run, BOX_FAILED, "pipes: %s", strerror(errno));
-    } else if (k->cgroup != NULL &&
-               (error = k->cgroup->driver->begin(k->cgroup, &run->request->head.limits, &group_fd)) < 0) {
+    } else if (k->cgroup != NULL && (error = cgroup_begin(k->cgroup, &run->request->head.limits, &group_fd)) < 0) {
         say(run, BOX_FAILED, "cgroup limits: %s", strerror(-error));
     } else {
         fds[RUN_BUNDLE] = given[1];
@@ -491,8 +489,7 @@ static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_f
         say(run, BOX_FAILED, "the run's init died");
     if (r->status == BOX_OK && r->cause == BOX_CAUSE_SELF && r->exit_code == 0 && run->request->head.collect_count > 0)
         len = collect_files(run->request, run->work_fd, r, ret_collected_fd);
-    if (k->cgroup != NULL)
-        k->cgroup->driver->end(k->cgroup);
+    cgroup_end(k->cgroup);
     if (k->confinement.tier == BOX_TIER_B && k->launcher_socket >= 0 &&
         message_send(k->launcher_socket, "", 1, NULL, 0) < 0)
         launcher_stop(k); /* it is gone, and so is whoever would have cleared its directories: the next one does */

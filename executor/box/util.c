@@ -11,6 +11,27 @@
 #include <time.h>
 #include <unistd.h>
 
+DIR *dir_open(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL)
+        close_fds(&fd, 1);
+    return dir;
+}
+
+const struct dirent *dir_next(DIR *dir)
+{
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return entry;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return NULL;
+}
+
 uint64_t now_us(void)
 {
     struct timespec t;

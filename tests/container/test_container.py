@@ -12,7 +12,7 @@ import pytest
 SECCOMP = pathlib.Path(__file__).resolve().parents[2] / "docker/seccomp"
 IMAGE = os.environ["SENTINEL_TEST_IMAGE"]
 RESTRICTED = ["--user", "1000:1000", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--read-only",
-              "--read-only-tmpfs=false", "--network", "none", "--runtime", "runc",
+              "--read-only-tmpfs=false", "--network", "none", "--runtime", "runc", "--no-healthcheck",
               "--tmpfs", "/tmp:rw,size=64m,mode=1777", "--tmpfs", "/scratch:rw,size=300m,mode=1777",
               # A host that is a container itself may not raise them.
               "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
@@ -52,6 +52,6 @@ def test_what_a_tier_lacks_is_told():
     asked = podman("runtime-default", "selftest", "--tier", "A-", "--case", "memfd")
     assert (asked.returncode, asked.stdout) == (1, "")
     assert "namespaces: Operation not permitted" in asked.stderr
-    probed = podman("runtime-default", "--probe", entrypoint=["--entrypoint", "/usr/bin/sentinel-box"])
+    probed = podman("runtime-default", "--probe", "--scratch", "/scratch", entrypoint=["--entrypoint", "/usr/bin/sentinel-box"])
     assert probed.returncode == 0, probed.stderr
     assert probed.stdout.splitlines()[-1].split()[-1] == "B"

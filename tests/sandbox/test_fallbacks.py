@@ -26,7 +26,7 @@ WITHOUT = {
     "mount_setattr": (B, "tier A- cannot be had: device /dev/null: {}"),
     "mount": (B, "tier A- cannot be had: private mounts: {}"),
     "pivot_root": (B, "tier A- cannot be had: pivot_root: {}"),
-    "unshare": (B, "tier A- cannot be had: cgroup namespace: {}"),
+    "unshare": ("A", None),
     "landlock_restrict_self": (None, "tier A- cannot be had: landlock: {}") if LANDLOCK >= 4 else ("A", None),
     "close_range": (None, "tier A- cannot be had: close_range: {}"),
     "openat2": (None, "tier A- cannot be had: openat2: {}"),
