@@ -133,7 +133,6 @@ struct tree_usage {
 void tree_reset(void); /* forgets the run before */
 /* Looks at no more than about `most_tasks`. */
 void tree_sample(pid_t root, uint32_t most_tasks, struct tree_usage *ret_usage);
-uint64_t tree_runqueue_us(pid_t root);
 
 struct keeper;
 struct keeper *keeper_create(const struct config *config);

@@ -113,8 +113,8 @@ static int make_group(int parent_fd, const char *name)
 /* And the groups in it. */
 static void remove_group(int parent_fd, const char *name)
 {
-    const struct dirent *entry;
-    for (DIR *dir = dir_open(parent_fd, name); (entry = dir_next(dir)) != NULL;) {
+    DIR *dir = dir_open(parent_fd, name);
+    for (const struct dirent *entry; (entry = dir_next(dir)) != NULL;) {
         if (entry->d_type == DT_DIR)
             remove_group(dirfd(dir), entry->d_name);
     }
@@ -126,8 +126,8 @@ static void remove_group(int parent_fd, const char *name)
 /* A group's name carries the pid of its keeper. */
 static void sweep(int parent_fd)
 {
-    const struct dirent *entry;
-    for (DIR *dir = dir_open(parent_fd, "."); (entry = dir_next(dir)) != NULL;) {
+    DIR *dir = dir_open(parent_fd, ".");
+    for (const struct dirent *entry; (entry = dir_next(dir)) != NULL;) {
         if (strncmp(entry->d_name, GROUP_PREFIX, strlen(GROUP_PREFIX)) != 0)
             continue;
         long pid = strtol(entry->d_name + strlen(GROUP_PREFIX), NULL, 10);

@@ -2,7 +2,6 @@
  * relative to a descriptor of the work directory and can follow no link, leave it for another file system, or block. */
 #include "box.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -94,24 +93,19 @@ static void add_directory(struct collection *c, int dir_fd, const char *name, co
 {
     int fd = open_beneath(dir_fd, name, O_DIRECTORY);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL) {
+    if (dir == NULL)
         close_fds(&fd, 1);
-        return;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL && c->entries++ < ENTRIES_MAX) {
+    for (const struct dirent *entry; (entry = dir_next(dir)) != NULL;) {
         char below[BOX_NAME_MAX + 1];
         const char *slash = entry->d_type == DT_DIR ? "/" : "";
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+        if (c->entries++ >= ENTRIES_MAX ||
             snprintf(below, sizeof below, "%s%s%s", full_name, entry->d_name, slash) > BOX_NAME_MAX)
             continue;
-        if (entry->d_type == DT_REG) {
+        if (entry->d_type == DT_REG)
             add_file(c, dirfd(dir), entry->d_name, below);
-        } else if (entry->d_type == DT_DIR && depth < DEPTH_MAX) {
+        else if (entry->d_type == DT_DIR && depth < DEPTH_MAX)
             add_directory(c, dirfd(dir), entry->d_name, below, depth + 1);
-        }
     }
-    closedir(dir);
 }
 
 size_t collect_files(const struct request *r, int work_fd, struct box_reply *reply, int *ret_fd)

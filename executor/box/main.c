@@ -40,30 +40,19 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
     return value;
 }
 
-static void set_slot(struct config *config, const char *text)
-{
-    config->slot = (uint32_t)number("slot", text, 0, 4095);
-}
-
-static bool is_beneath(const char *path, const char *root)
-{
-    size_t len = strlen(root);
-    return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
 /* Where toolchains are, and nobody's data. */
-static void set_grant(struct config *config, const char *path)
+static void add_grant(struct config *config, const char *path)
 {
     static const char *const roots[] = {"/bin",    "/etc", "/lib", "/lib32", "/lib64",
                                         "/libx32", "/nix", "/opt", "/sbin",  "/usr"};
     struct stat st;
-    bool allowed = strstr(path, "//") == NULL && strstr(path, "/.") == NULL && strlen(path) <= 1024, found = false;
+    size_t first = path[0] == '\0' ? 0 : 1 + strcspn(path + 1, "/");
+    bool is_allowed = false;
     for (size_t i = 0; i < ARRAY_LEN(roots); i++)
-        found |= is_beneath(path, roots[i]);
-    if (!allowed || !found)
+        is_allowed |= strlen(roots[i]) == first && memcmp(path, roots[i], first) == 0;
+    if (!is_allowed || strstr(path, "//") != NULL || strstr(path, "/.") != NULL || strlen(path) > 1024)
         die("--grant %s: allowed are absolute paths, without empty or hidden components, beneath /bin, /etc, /lib*, "
-            "/nix, "
-            "/opt, /sbin and /usr",
+            "/nix, /opt, /sbin and /usr",
             path);
     if (lstat(path, &st) < 0)
         die("--grant %s: %s", path, strerror(errno));
@@ -72,58 +61,30 @@ static void set_grant(struct config *config, const char *path)
     config->grants[config->grant_count++] = path;
 }
 
-static void set_languages(struct config *config, const char *path)
+static uint32_t tier_number(const char *name)
 {
-    if (chdir(path) < 0)
-        die("--languages %s: %s", path, strerror(errno));
-    config->languages = path;
-}
-
-static void set_cgroup(struct config *config, const char *text)
-{
-    if (strcmp(text, "auto") != 0 && strcmp(text, "off") != 0 && text[0] != '/')
-        die("--cgroup is \"%s\", allowed: auto, off, an absolute path", text);
-    config->cgroup = text;
-}
-
-static void set_scratch(struct config *config, const char *path)
-{
-    if (path[0] != '/')
-        die("--scratch is \"%s\", allowed: an absolute path", path);
-    config->scratch = path;
-}
-
-static void set_uid_base(struct config *config, const char *text)
-{
-    config->uid_base = (uint32_t)number("uid-base", text, 1, 4000000000u);
-}
-
-static void set_tier(struct config *config, const char *name)
-{
-    config->tier = BOX_TIER_NONE;
     for (uint32_t tier = BOX_TIER_B; tier <= BOX_TIER_A; tier++) {
         if (strcmp(name, probe_tier_name(tier)) == 0)
-            config->tier = tier;
+            return tier;
     }
-    if (config->tier == BOX_TIER_NONE && strcmp(name, "best") != 0)
+    if (strcmp(name, "best") != 0)
         die("--tier is \"%s\", allowed: best, A, A-, B", name);
+    return BOX_TIER_NONE;
 }
 
 /* Beside these, one for each ceiling (request.c). */
-static const struct {
-    const char *name, *value, *help;
-    void (*set)(struct config *config, const char *value);
-} options[] = {
-    {"slot", "N", "this box's number among the executor's (0)", set_slot},
-    {"grant", "PATH", "shown read-only inside; may be given again", set_grant},
-    {"languages", "PATH", "a folder shown read-only as " BOX_LANGUAGES, set_languages},
-    {"cgroup", "auto|off|PATH", "where to make control groups: beneath our own, nowhere, or there", set_cgroup},
-    {"scratch", "PATH", "a folder in which tier B makes its directories (/tmp)", set_scratch},
-    {"uid-base", "N", "first of the two host ids that slot 0 uses, when started as root", set_uid_base},
-    {"tier", "best|A|A-|B", "the isolation to give; what cannot be had stops the start", set_tier},
-};
+static const char help[] =
+    "  --slot N                this box's number among the executor's (0)\n"
+    "  --grant PATH            shown read-only inside; may be given again\n"
+    "  --languages PATH        a folder shown read-only as " BOX_LANGUAGES "\n"
+    "  --cgroup auto|off|PATH  where to make control groups: beneath our own, nowhere, or there\n"
+    "  --scratch PATH          a folder in which tier B makes its directories (/tmp)\n"
+    "  --uid-base N            first of the two host ids that slot 0 uses, when started as root\n"
+    "  --tier best|A|A-|B      the isolation to give; what cannot be had stops the start\n"
+    "  --probe                 prints what this machine gives; status 1 when it is nothing\n"
+    "  --version, --help\n";
 
-static void usage(void)
+static _Noreturn void usage(void)
 {
     puts("usage: sentinel-box [OPTION]…\n"
          "Runs untrusted programs for the executor on descriptor 3 (see box_protocol.h).\n");
@@ -132,10 +93,8 @@ static void usage(void)
             printf("  --%-21s N %s (%llu)\n", limit_fields[i].option, limit_fields[i].help,
                    (unsigned long long)limit_fields[i].standard);
     }
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        printf("  --%-9s %-13s %s\n", options[i].name, options[i].value, options[i].help);
-    puts("  --probe                 prints what this machine gives; status 1 when it is nothing\n"
-         "  --version, --help");
+    fputs(help, stdout);
+    exit(0);
 }
 
 static void set_option(struct config *config, const char *name, const char *value)
@@ -147,13 +106,29 @@ static void set_option(struct config *config, const char *name, const char *valu
             return;
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        if (strcmp(name, options[i].name) == 0) {
-            options[i].set(config, value);
-            return;
-        }
-    }
-    die("unknown option --%s", name);
+    bool is_path = value[0] == '/';
+    if (strcmp(name, "slot") == 0)
+        config->slot = (uint32_t)number(name, value, 0, 4095);
+    else if (strcmp(name, "grant") == 0)
+        add_grant(config, value);
+    else if (strcmp(name, "languages") == 0 && chdir(value) == 0)
+        config->languages = value;
+    else if (strcmp(name, "languages") == 0)
+        die("--languages %s: %s", value, strerror(errno));
+    else if (strcmp(name, "cgroup") == 0 && (is_path || strcmp(value, "auto") == 0 || strcmp(value, "off") == 0))
+        config->cgroup = value;
+    else if (strcmp(name, "cgroup") == 0)
+        die("--cgroup is \"%s\", allowed: auto, off, an absolute path", value);
+    else if (strcmp(name, "scratch") == 0 && is_path)
+        config->scratch = value;
+    else if (strcmp(name, "scratch") == 0)
+        die("--scratch is \"%s\", allowed: an absolute path", value);
+    else if (strcmp(name, "uid-base") == 0)
+        config->uid_base = (uint32_t)number(name, value, 1, 4000000000u);
+    else if (strcmp(name, "tier") == 0)
+        config->tier = tier_number(value);
+    else
+        die("unknown option --%s", name);
 }
 
 static void setup_options(struct config *config, int argc, char **argv)
@@ -164,10 +139,8 @@ static void setup_options(struct config *config, int argc, char **argv)
         const char *name = argv[i] + 2;
         if (strncmp(argv[i], "--", 2) != 0)
             die("what is \"%s\"? There are only options", argv[i]);
-        if (strcmp(name, "help") == 0) {
+        if (strcmp(name, "help") == 0)
             usage();
-            exit(0);
-        }
         if (strcmp(name, "version") == 0) {
             puts("sentinel-box " SENTINEL_VERSION);
             exit(0);

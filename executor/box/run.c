@@ -105,9 +105,11 @@ static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
  * group's pressure counts the time once in which several did. */
 static uint64_t waited_us(const struct keeper *k, const struct run *run)
 {
-    uint64_t threads_us = run->init_fd < 0 ? 0 : tree_runqueue_us(pid_of(run->init_fd));
+    struct tree_usage threads = {0};
+    if (run->init_fd >= 0)
+        tree_sample(pid_of(run->init_fd), UINT32_MAX, &threads);
     uint64_t group_us = cgroup_pressure_us(k->cgroup);
-    return threads_us > group_us ? threads_us : group_us;
+    return threads.runqueue_us > group_us ? threads.runqueue_us : group_us;
 }
 
 /* The init's end is the end of all; in tier B it is asked to see to that. */

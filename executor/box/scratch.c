@@ -6,7 +6,6 @@
  * and a deep tree is flattened instead of walked down. */
 #include "scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,78 +37,49 @@ static int open_closed(int dir_fd, const char *name)
     return fd;
 }
 
-static bool is_dot(const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-/* Removes what is in a directory; its directories go up into `top` under new names instead of being walked into. */
-static void empty_into(int top_fd, int dir_fd)
+/* One pass over a directory. Below `top_fd` what is not empty goes up into it under a new name instead of being walked
+ * into. True when it removed anything. */
+static bool clear_once(int top_fd, DIR *dir, bool is_top)
 {
     static unsigned long moved;
-    DIR *dir = fdopendir(dir_fd);
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        char name[32];
-        if (is_dot(entry->d_name) || unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-            continue;
-        int below = open_closed(dirfd(dir), entry->d_name); /* its own mode decides whether it may move */
-        close_fds(&below, 1);
-        do
-            snprintf(name, sizeof name, "%lu", moved++);
-        while (renameat(dirfd(dir), entry->d_name, top_fd, name) < 0 && (errno == ENOTEMPTY || errno == EEXIST));
-    }
-    if (dir != NULL)
-        closedir(dir);
-}
-
-/* True when it removed anything. */
-static bool clear_once(int top_fd)
-{
     bool removed = false;
-    int copy = openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
     const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (is_dot(entry->d_name))
-            continue;
-        if (unlinkat(top_fd, entry->d_name, 0) == 0) {
-            removed = true;
-            continue;
+    while ((entry = dir_next(dir)) != NULL) {
+        int fd = dirfd(dir);
+        bool is_gone = unlinkat(fd, entry->d_name, 0) == 0;
+        int below = is_gone ? -1 : open_closed(fd, entry->d_name); /* its own mode decides whether it may move */
+        if (below >= 0 && is_top) {
+            clear_once(top_fd, fdopendir(below), false);
+        } else if (below >= 0) {
+            char name[32];
+            do
+                snprintf(name, sizeof name, "%lu", moved++);
+            while (renameat(fd, entry->d_name, top_fd, name) < 0 && (errno == ENOTEMPTY || errno == EEXIST));
+            close(below);
         }
-        int below = open_closed(top_fd, entry->d_name);
-        if (below >= 0)
-            empty_into(top_fd, below);
-        removed |= unlinkat(top_fd, entry->d_name, AT_REMOVEDIR) == 0;
+        removed |= is_gone || (is_top && unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0);
     }
-    if (dir != NULL)
-        closedir(dir);
     return removed;
 }
 
 void scratch_clear(int fd)
 {
-    while (clear_once(fd))
+    while (clear_once(fd, dir_open(fd, "."), true))
         ;
 }
 
 static void sweep(int parent_fd)
 {
-    int copy = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
-            continue;
-        int fd = openat(parent_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            scratch_clear(fd);
+    DIR *dir = dir_open(parent_fd, ".");
+    for (const struct dirent *entry; (entry = dir_next(dir)) != NULL;) {
+        DIR *box = strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 ? dir_open(parent_fd, entry->d_name) : NULL;
+        if (box != NULL && flock(dirfd(box), LOCK_EX | LOCK_NB) == 0) {
+            scratch_clear(dirfd(box));
             unlinkat(parent_fd, entry->d_name, AT_REMOVEDIR);
         }
-        close_fds(&fd, 1);
+        if (box != NULL)
+            closedir(box);
     }
-    if (dir != NULL)
-        closedir(dir);
 }
 
 /* Where an image has made /work (or /tmp) a link to SCRATCH/work, that leads to our runs' directory: then a program's
@@ -128,20 +98,6 @@ static void setup_alias(const struct config *config, int parent_fd, const char *
         log_line("warning", "%s cannot lead to the work directory: %s", link, strerror(errno));
 }
 
-static int make_box(const struct config *config, int parent_fd, const char *name, uid_t owner)
-{
-    if (mkdirat(parent_fd, name, 0700) < 0)
-        return -1;
-    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fchown(fd, owner, (gid_t)owner) < 0) {
-        close_fds(&fd, 1);
-        return -1;
-    }
-    setup_alias(config, parent_fd, name, "work");
-    setup_alias(config, parent_fd, name, "tmp");
-    return fd;
-}
-
 int scratch_create(const struct config *config, uid_t owner, char ret_path[PATH_MAX])
 {
     char name[64];
@@ -150,11 +106,15 @@ int scratch_create(const struct config *config, uid_t owner, char ret_path[PATH_
     if (parent_fd < 0)
         return -errno;
     sweep(parent_fd);
-    int fd = make_box(config, parent_fd, name, owner);
-    int error = errno;
+    int fd = mkdirat(parent_fd, name, 0700) < 0 ? -1 : openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fchown(fd, owner, (gid_t)owner) < 0 ? -errno : 0;
+    setup_alias(config, parent_fd, name, "work");
+    setup_alias(config, parent_fd, name, "tmp");
     close(parent_fd);
     snprintf(ret_path, PATH_MAX, "%s/%s", config->scratch, name);
-    return fd < 0 ? -error : fd;
+    if (error < 0)
+        close_fds(&fd, 1);
+    return error < 0 ? error : fd;
 }
 
 void scratch_destroy(int *fd, const char *path)
@@ -176,24 +136,22 @@ void scratch_begin(int fd, struct scratch_use *ret_start)
 }
 
 /* Adds up what is in a directory while hostile programs may change it; stops at `most`. */
-static void walk(int dir_fd, int depth, const struct scratch_use *most, struct scratch_use *use)
+static void walk(DIR *dir, int depth, const struct scratch_use *most, struct scratch_use *use)
 {
-    DIR *dir = fdopendir(dir_fd);
     const struct dirent *entry;
-    while (dir != NULL && use->bytes <= most->bytes && use->inodes <= most->inodes && (entry = readdir(dir)) != NULL) {
+    while ((entry = dir_next(dir)) != NULL) {
         struct stat st;
-        if (is_dot(entry->d_name) || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (use->bytes > most->bytes || use->inodes > most->inodes) {
+            closedir(dir);
+            return;
+        }
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         use->inodes++;
         use->bytes += (uint64_t)st.st_blocks * 512;
-        if (!S_ISDIR(st.st_mode) || depth == WALK_DEPTH_MAX)
-            continue;
-        int below = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (below >= 0)
-            walk(below, depth + 1, most, use);
+        if (S_ISDIR(st.st_mode) && depth < WALK_DEPTH_MAX)
+            walk(dir_open(dirfd(dir), entry->d_name), depth + 1, most, use);
     }
-    if (dir != NULL)
-        closedir(dir);
 }
 
 bool scratch_is_over(int fd, const struct scratch_use *start, const struct scratch_use *most)
@@ -205,9 +163,7 @@ bool scratch_is_over(int fd, const struct scratch_use *start, const struct scrat
     uint64_t free_bytes = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize;
     bool over = free_bytes + most->bytes < start->bytes || (uint64_t)fs.f_ffree + most->inodes < start->inodes;
     if (!over || fs.f_type == TMPFS_MAGIC_NUMBER)
-        return over; /* a tmpfs is nobody's but ours */
-    int top = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (top >= 0)
-        walk(top, 0, most, &use); /* on a disk that others write to as well */
+        return over;                        /* a tmpfs is nobody's but ours */
+    walk(dir_open(fd, "."), 0, most, &use); /* on a disk that others write to as well */
     return use.bytes > most->bytes || use.inodes > most->inodes;
 }

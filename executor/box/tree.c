@@ -6,7 +6,6 @@
  * after its last sample. */
 #include "box.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,6 @@ static struct {
     uint64_t memory_bytes;
     uint64_t runqueue_ns;
     uint32_t tasks, most_tasks;
-    bool want_usage;
 } sum;
 
 static void remember(int pid, uint64_t ticks)
@@ -97,19 +95,11 @@ static void add_process(int pid, int depth)
     int pid_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (pid_fd < 0)
         return;
-    if (sum.want_usage)
-        add_usage(pid_fd, pid);
-    int task_fd = openat(pid_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    add_usage(pid_fd, pid);
+    DIR *tasks = dir_open(pid_fd, "task");
     close(pid_fd);
-    DIR *tasks = task_fd < 0 ? NULL : fdopendir(task_fd);
-    if (tasks == NULL)
-        return;
-    const struct dirent *entry;
-    while ((entry = readdir(tasks)) != NULL) {
-        if (entry->d_name[0] != '.')
-            add_thread(task_fd, entry->d_name, depth);
-    }
-    closedir(tasks);
+    for (const struct dirent *entry; (entry = dir_next(tasks)) != NULL;)
+        add_thread(dirfd(tasks), entry->d_name, depth);
 }
 
 void tree_reset(void)
@@ -121,7 +111,6 @@ void tree_reset(void)
 void tree_sample(pid_t root, uint32_t most_tasks, struct tree_usage *ret_usage)
 {
     memset(&sum, 0, sizeof sum);
-    sum.want_usage = true;
     sum.most_tasks = most_tasks;
     add_process((int)root, 0);
     uint64_t as_seen = forgotten_ticks;
@@ -134,12 +123,4 @@ void tree_sample(pid_t root, uint32_t most_tasks, struct tree_usage *ret_usage)
         .runqueue_us = sum.runqueue_ns / 1000,
         .tasks = sum.tasks,
     };
-}
-
-uint64_t tree_runqueue_us(pid_t root)
-{
-    memset(&sum, 0, sizeof sum);
-    sum.most_tasks = UINT32_MAX;
-    add_process((int)root, 0);
-    return sum.runqueue_ns / 1000;
 }
