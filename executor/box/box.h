@@ -31,7 +31,7 @@ struct config {
     uint32_t uid_base;
     const char *grants[BOX_GRANTS_MAX];
     size_t grant_count;
-    const char *languages; /* the folder that programs see as BOX_LANGUAGES, our working directory; NULL: none */
+    const char *languages; /* the folder that programs see as BOX_LANGUAGES, our working directory too; NULL: none */
     const char *cgroup;    /* "auto", "off" or a path in the hierarchy */
     const char *scratch;   /* the folder in which tier B makes directories */
     uint32_t tier;         /* that was asked for by name, BOX_TIER_NONE: the best there is */
@@ -146,11 +146,6 @@ void keeper_destroy(struct keeper *k);
 
 /* A child by clone(2), with a pidfd; born into a group of cgroup version 2 when cgroup_fd is one. As fork(). */
 pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd);
-
-/* Tries each namespace in a child of its own and fills the hello's entries. */
-void probe_namespaces(struct box_hello *hello);
-void probe_print(const struct box_hello *hello);
-const char *probe_tier_name(uint32_t tier);
 
 /* Opens a directory, through no link; NULL when it cannot be. */
 DIR *dir_open(int dir_fd, const char *name);

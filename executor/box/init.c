@@ -215,9 +215,10 @@ static int setup_domain(const struct confinement *c, pid_t launcher)
 }
 
 /* Fresh directories, and which files may be opened. */
-static int setup_view(const struct confinement *c, struct request *r)
+static int setup_view(const struct confinement *c, struct request *r, char step[128])
 {
     int run_fds[2];
+    snprintf(step, 128, "scratch directories");
     static const char *const names[] = {"work", "tmp"};
     for (int i = 0; i < 2; i++) {
         if (mkdirat(c->scratch_fd, names[i], 0700) < 0)
@@ -227,8 +228,9 @@ static int setup_view(const struct confinement *c, struct request *r)
             return -errno;
     }
     start.work_fd = run_fds[0];
-    view_move_words(r, c->scratch);
-    return view_ruleset(run_fds, &start.rules_fd);
+    view_move_words(r, c->config, c->scratch);
+    start.rules_fd = view_ruleset(c->config, run_fds, step);
+    return start.rules_fd < 0 ? start.rules_fd : 0;
 }
 
 static void setup_run(const struct confinement *c, struct request *r, int bundle_fd, int report_fd, pid_t launcher)
@@ -239,10 +241,8 @@ static void setup_run(const struct confinement *c, struct request *r, int bundle
     if (error == 0 && c->tier == BOX_TIER_B) {
         snprintf(step, sizeof step, "Landlock's outer domain");
         error = setup_domain(c, launcher);
-        if (error == 0) {
-            snprintf(step, sizeof step, "scratch directories");
-            error = setup_view(c, r);
-        }
+        if (error == 0)
+            error = setup_view(c, r, step);
     } else if (error == 0) {
         error = root_setup_run(r, &start.work_fd, step);
     }

@@ -249,8 +249,7 @@ int keeper_try_tier(struct keeper *k, uint32_t tier, char why[KEEPER_WHY])
         trial_run(k, what))
         return 0;
     snprintf(why, KEEPER_WHY, "%s", what);
-    if (tier == BOX_TIER_A)
-        snprintf(k->no_cgroup, sizeof k->no_cgroup, "%s", what);
+    snprintf(k->why_not[tier], KEEPER_WHY, "%s", what);
     drop_tier(k);
     return -1;
 }
@@ -278,10 +277,11 @@ void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
     h->landlock_abi = k->landlock_abi;
     h->memory_bytes = k->container.limit;
     h->cgroup_version = cgroup_version(k->cgroup);
-    probe_namespaces(h);
-    for (int i = 0; i < BOX_MECH_SECCOMP && c->tier == BOX_TIER_B; i++) {
-        if (h->mechanism[i].on)
-            tell(h, i, false, "not used in tier B");
+    /* A trial run has used them all, or the tier above was given up for the lack of one. */
+    const char *no_groups = k->why_not[BOX_TIER_A], *no_namespaces = k->why_not[BOX_TIER_A_MINUS];
+    for (int i = 0; i < BOX_MECH_SECCOMP; i++) {
+        bool used = c->tier != BOX_TIER_B;
+        tell(h, i, used, "%s", used ? "" : no_namespaces[0] == '\0' ? "not used in this tier" : no_namespaces);
     }
     tell(h, BOX_MECH_SECCOMP, true, "%u + %u + %u instructions", c->filters[FILTER_RUN].len,
          c->filters[FILTER_RUN_ALONE].len, c->filters[FILTER_COMPILE].len);
@@ -291,7 +291,7 @@ void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
         if (k->cgroup != NULL)
             tell(h, i, true, "version %u", h->cgroup_version);
         else
-            tell(h, i, false, "%s", k->no_cgroup[0] == '\0' ? "not used in this tier" : k->no_cgroup);
+            tell(h, i, false, "%s", no_groups[0] == '\0' ? "not used in this tier" : no_groups);
     }
     if (k->container.limit > 0)
         tell(h, BOX_MECH_CGROUP_MEMORY, false, "polled, of the container: %llu MB",

@@ -11,8 +11,8 @@ struct keeper {
     struct confinement confinement;
     uint32_t landlock_abi;
     struct container container;
-    struct cgroup *cgroup;      /* tier A's, else NULL */
-    char no_cgroup[KEEPER_WHY]; /* why there is none */
+    struct cgroup *cgroup;                    /* tier A's, else NULL */
+    char why_not[BOX_TIER_A + 1][KEEPER_WHY]; /* of a tier that was tried; "" else */
     int signal_fd;
     int launcher_fd, launcher_socket;
     int output_fd;

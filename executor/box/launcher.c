@@ -5,8 +5,7 @@
  *
  * In tier B it has neither namespaces nor capabilities: it takes an ordinary id when the keeper is root, and is the
  * outermost of the Landlock domains. Should an init be killed from outside, it does the init's killing. */
-#include "view.h"
-
+#include "landlock.h"
 #include "scratch.h"
 
 #include <errno.h>
@@ -135,7 +134,6 @@ static rlim_t count_processes(int socket)
 /* Tier B. An id of the box's own counts nobody else's processes; a shared one changes behind our back. */
 static void setup_domain(struct confinement *c, int socket)
 {
-    char step[128];
     pid_t keeper = getppid();
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {0};
@@ -143,11 +141,6 @@ static void setup_domain(struct confinement *c, int socket)
         setup_failed(socket, "capabilities");
     scratch_clear(c->scratch_fd); /* of the launcher before us, should it have died */
     c->uid_processes = count_processes(socket) + (c->config->two_ids ? 0 : OTHERS_GROWTH);
-    int error = view_setup(c->config, step);
-    if (error < 0) {
-        errno = -error;
-        setup_failed(socket, step);
-    }
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || landlock_restrict(c->fence_fd) < 0)
         setup_failed(socket, "Landlock's outermost domain");
     errno = 0;

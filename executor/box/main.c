@@ -61,10 +61,17 @@ static void add_grant(struct config *config, const char *path)
     config->grants[config->grant_count++] = path;
 }
 
+static const char *tier_name(uint32_t tier)
+{
+    static const char *const names[] = {
+        [BOX_TIER_NONE] = "none", [BOX_TIER_B] = "B", [BOX_TIER_A_MINUS] = "A-", [BOX_TIER_A] = "A"};
+    return tier < ARRAY_LEN(names) ? names[tier] : "?";
+}
+
 static uint32_t tier_number(const char *name)
 {
     for (uint32_t tier = BOX_TIER_B; tier <= BOX_TIER_A; tier++) {
-        if (strcmp(name, probe_tier_name(tier)) == 0)
+        if (strcmp(name, tier_name(tier)) == 0)
             return tier;
     }
     if (strcmp(name, "best") != 0)
@@ -107,12 +114,13 @@ static void set_option(struct config *config, const char *name, const char *valu
         }
     }
     bool is_path = value[0] == '/';
+    char *languages = strcmp(name, "languages") == 0 && chdir(value) == 0 ? getcwd(NULL, 0) : NULL;
     if (strcmp(name, "slot") == 0)
         config->slot = (uint32_t)number(name, value, 0, 4095);
     else if (strcmp(name, "grant") == 0)
         add_grant(config, value);
-    else if (strcmp(name, "languages") == 0 && chdir(value) == 0)
-        config->languages = value;
+    else if (languages != NULL)
+        config->languages = languages;
     else if (strcmp(name, "languages") == 0)
         die("--languages %s: %s", value, strerror(errno));
     else if (strcmp(name, "cgroup") == 0 && (is_path || strcmp(value, "auto") == 0 || strcmp(value, "off") == 0))
@@ -199,11 +207,28 @@ static void setup_tier(struct keeper *keeper, uint32_t asked)
             continue;
         if (keeper_try_tier(keeper, tier, why) == 0)
             return;
-        log_line(asked == tier ? "error" : "warning", "tier %s cannot be had: %s", probe_tier_name(tier), why);
+        log_line(asked == tier ? "error" : "warning", "tier %s cannot be had: %s", tier_name(tier), why);
     }
     if (asked == BOX_TIER_NONE)
         die("this machine gives no isolation");
-    die("tier %s was asked for, and this machine does not give it", probe_tier_name(asked));
+    die("tier %s was asked for, and this machine does not give it", tier_name(asked));
+}
+
+static void print_hello(const struct box_hello *hello)
+{
+    static const char *const names[BOX_MECH_COUNT] = {
+        [BOX_MECH_USER_NS] = "user namespace",     [BOX_MECH_PID_NS] = "pid namespace",
+        [BOX_MECH_MOUNT_NS] = "mount namespace",   [BOX_MECH_NET_NS] = "net namespace",
+        [BOX_MECH_IPC_NS] = "ipc namespace",       [BOX_MECH_UTS_NS] = "uts namespace",
+        [BOX_MECH_CGROUP_NS] = "cgroup namespace", [BOX_MECH_SECCOMP] = "seccomp",
+        [BOX_MECH_LANDLOCK] = "landlock",          [BOX_MECH_CGROUP_MEMORY] = "cgroup memory",
+        [BOX_MECH_CGROUP_PIDS] = "cgroup pids",    [BOX_MECH_CGROUP_CPU] = "cgroup cpu",
+    };
+    for (int i = 0; i < BOX_MECH_COUNT; i++) {
+        const char *detail = hello->mechanism[i].detail;
+        printf("%-17s %-3s %s\n", names[i], hello->mechanism[i].on ? "yes" : "no", detail);
+    }
+    printf("%-17s %s\n", "tier", tier_name(hello->tier));
 }
 
 int main(int argc, char **argv)
@@ -220,7 +245,7 @@ int main(int argc, char **argv)
     keeper_setup_hello(keeper, &hello);
 
     if (config.probe)
-        probe_print(&hello);
+        print_hello(&hello);
     else
         status = keeper_serve(keeper, &hello);
     keeper_destroy(keeper);

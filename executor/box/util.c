@@ -3,13 +3,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd)
+{
+    if (cgroup_fd < 0) /* clone3 is refused in many containers */
+        return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, ret_pid_fd, NULL, 0);
+    struct clone_args args = {
+        .flags = flags | CLONE_PIDFD | CLONE_INTO_CGROUP,
+        .pidfd = (uint64_t)(uintptr_t)ret_pid_fd,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)cgroup_fd,
+    };
+    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
 
 DIR *dir_open(int dir_fd, const char *name)
 {
