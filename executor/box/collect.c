@@ -93,8 +93,10 @@ static void add_directory(struct collection *c, int dir_fd, const char *name, co
 {
     int fd = open_beneath(dir_fd, name, O_DIRECTORY);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL)
+    if (dir == NULL) {
         close_fds(&fd, 1);
+        return;
+    }
     for (const struct dirent *entry; (entry = dir_next(dir)) != NULL;) {
         char below[BOX_NAME_MAX + 1];
         const char *slash = entry->d_type == DT_DIR ? "/" : "";
