@@ -115,7 +115,7 @@ static void begin(struct stream *stream, bool compile)
 {
     struct bench *b = stream->bench;
     const struct lang_step *step = compile ? &b->lang->compile : &b->lang->run;
-    char **argv = compile ? lang_argv(b->lang, step, &b->submission, &step->limits) : b->argv;
+    char **argv = compile ? lang_argv(b->lang, step, &b->submission, &step->limits, NULL) : b->argv;
     struct err err;
     struct box_call call = {
         .profile = compile ? BOX_PROFILE_COMPILE : BOX_PROFILE_RUN,
@@ -286,7 +286,6 @@ static void prepare(struct bench *b, char **args)
     b->submission = (struct submission){.files = xcalloc(1, sizeof *b->submission.files), .file_count = 1};
     b->submission.files[0] = (struct source_file){.name = xstrdup(b->lang->source_file), .content = read_file(args[3])};
     b->limits = b->lang->run.limits;
-    b->argv = lang_argv(b->lang, &b->lang->run, &b->submission, &b->limits);
     b->env = xcalloc(b->lang->env_count + 1, sizeof *b->env);
     memcpy(b->env, b->lang->env, b->lang->env_count * sizeof *b->env);
     if (bundle_of_sources(b->submission.files, 1, &b->program, &err) < 0)
@@ -298,6 +297,7 @@ static void prepare(struct bench *b, char **args)
         begin(&b->stream[0], true);
         finish_runs(b);
     }
+    b->argv = lang_argv(b->lang, &b->lang->run, &b->submission, &b->limits, bundle_entry(&b->program));
     unpack(b);
 }
 

@@ -258,18 +258,22 @@ static char *stem_of(const char *name)
     return xstrndup(name, dot && dot != base ? (size_t)(dot - name) : strlen(name));
 }
 
-static void add_expanded(struct argv *a, const char *element, const struct submission *s, const struct limits *limits)
+static void add_expanded(struct argv *a, const char *element, const struct submission *s, const struct limits *limits,
+                         const char *entry)
 {
     cleanup_free char *main_file = xasprintf("%s%s", guard(s->files[0].name), s->files[0].name);
     cleanup_free char *memory = xasprintf("%lld", (long long)limits->memory_mb);
     cleanup_free char *stem = stem_of(main_file);
-    const struct placeholder places[] = {
-        {"{main}", main_file}, {"{stem}", stem}, {"{memoryMb}", memory}, {"{dir}", LANG_DIR_IN_BOX}};
+    const struct placeholder places[] = {{"{main}", main_file},
+                                         {"{stem}", stem},
+                                         {"{memoryMb}", memory},
+                                         {"{dir}", LANG_DIR_IN_BOX},
+                                         {"{entry}", entry ? entry : ""}};
     argv_add(a, expand(element, places, ARRAY_LEN(places)));
 }
 
 char **lang_argv(const struct lang *lang, const struct lang_step *step, const struct submission *s,
-                 const struct limits *limits)
+                 const struct limits *limits, const char *entry)
 {
     struct argv a = {0};
     for (size_t i = 0; i < step->argc; i++) {
@@ -283,7 +287,7 @@ char **lang_argv(const struct lang *lang, const struct lang_step *step, const st
             for (size_t k = 0; k < s->arg_count; k++)
                 argv_add(&a, xstrdup(s->args[k]));
         else
-            add_expanded(&a, element, s, limits);
+            add_expanded(&a, element, s, limits, entry);
     }
     return a.items;
 }

@@ -11,8 +11,9 @@
 enum { LANG_OVERHEAD_MAX_MB = 512 };
 
 /* A step that runs in a box. argv elements that are exactly {sources}, {flags} or {args} expand to a list; {main} (the
- * entry file's name), {stem} (that without its suffix), {memoryMb} and {dir} (the languages' folder as the box shows
- * it) may stand inside an element. argv[0] is an absolute path or starts with "./". */
+ * entry file's name), {stem} (that without its suffix), {memoryMb}, {dir} (the languages' folder as the box shows it)
+ * and {entry} (what the compile step called it) may stand inside an element. argv[0] is an absolute path or starts with
+ * "./". */
 struct lang_step {
     char **argv;
     size_t argc;
@@ -84,9 +85,10 @@ struct limits lang_resolve_limits(const struct lang *lang, const struct limits *
  * lines. */
 void lang_normalize(const struct lang *lang, struct submission *s);
 
-/* argv for a step, NULL-terminated, each string and the array owned by the caller (lang_argv_free). */
+/* argv for a step, NULL-terminated, each string and the array owned by the caller (lang_argv_free). `entry`: NULL for
+ * what no compile step named. */
 char **lang_argv(const struct lang *lang, const struct lang_step *step, const struct submission *s,
-                 const struct limits *limits) MUST_USE;
+                 const struct limits *limits, const char *entry) MUST_USE;
 void lang_argv_free(char **argv);
 
 /* The first line that the version command prints, read for at most 5 s; the caller frees it. */

@@ -100,6 +100,15 @@ int bundle_share(const struct bundle *bundle, struct bundle *ret_bundle)
     return 0;
 }
 
+const char *bundle_entry(const struct bundle *bundle)
+{
+    const char *name = bundle->names;
+    for (uint32_t i = 0; i < bundle->count; i++, name += strlen(name) + 1)
+        if (strncmp(name, BUNDLE_ENTRY, strlen(BUNDLE_ENTRY)) == 0 && name[strlen(BUNDLE_ENTRY)] != '-')
+            return name + strlen(BUNDLE_ENTRY);
+    return NULL;
+}
+
 void bundle_finish(struct bundle *bundle)
 {
     base_close_fd(&bundle->fd);

@@ -22,6 +22,10 @@ int bundle_of_sources(const struct source_file *files, size_t count, struct bund
     MUST_USE;
 /* The same files once more, of one memory: *ret_bundle is finished by itself. -errno of dup. */
 int bundle_share(const struct bundle *bundle, struct bundle *ret_bundle) MUST_USE;
+/* What a compile step called the program's entry, by leaving a file of that name in the folder BUNDLE_ENTRY; NULL: it
+ * did not. Valid as long as the bundle. */
+#define BUNDLE_ENTRY "entry/"
+const char *bundle_entry(const struct bundle *bundle);
 void bundle_finish(struct bundle *bundle);
 
 #endif

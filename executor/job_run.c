@@ -298,7 +298,7 @@ static int send_run(struct job_run *job, size_t index, struct box_client *box, i
     bool compile = index == JOB_COMPILATION;
     const struct lang_step *step = compile ? &job->lang->compile : &job->lang->run;
     const struct limits *limits = compile ? &step->limits : &job->limits;
-    char **argv = lang_argv(job->lang, step, &job->submission, limits);
+    char **argv = lang_argv(job->lang, step, &job->submission, limits, bundle_entry(&job->program));
     struct box_call call = {
         .profile = compile ? BOX_PROFILE_COMPILE : BOX_PROFILE_RUN,
         .limits = box_limits(job, step, limits),

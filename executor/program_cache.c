@@ -42,7 +42,7 @@ struct program_key program_key_of(const struct lang *lang, const char *toolchain
 {
     struct program_key key;
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    char **argv = lang_argv(lang, &lang->compile, s, &lang->compile.limits);
+    char **argv = lang_argv(lang, &lang->compile, s, &lang->compile.limits, NULL);
     if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
         abort();
     hash_text(hash, lang->name);

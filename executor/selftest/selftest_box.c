@@ -372,7 +372,7 @@ static int run_language(struct selftest *t, const struct step *step, const struc
     l.memory_mb = (l.memory_mb ? l.memory_mb : (unsigned)how->limits.memory_mb) + (unsigned)how->memory_overhead_mb;
     l.processes = l.processes ? l.processes : (unsigned)how->limits.processes;
     l.file_mb = l.file_mb ? l.file_mb : (unsigned)how->limits.file_kb / 1024;
-    char **argv = lang_argv(lang, how, &s, &how->limits);
+    char **argv = lang_argv(lang, how, &s, &how->limits, NULL);
     struct bytes input = {0};
     struct box_call call = {
         .profile = lang->compiled ? BOX_PROFILE_COMPILE : BOX_PROFILE_RUN,

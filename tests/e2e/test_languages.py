@@ -177,6 +177,12 @@ LAYOUTS = {
         "Main.java": "class Helper {\n    static int n = 42;\n}\n\ninterface Unused {}\n\nclass Start {\n"
                      "    public static void main(String[] args) {\n        System.out.println(Helper.n);\n    }\n}\n",
     }, "42"),
+    "java: more classes than a box takes files": ("java", {
+        "Many.java": "public class Many {\n    interface Of { int n(); }\n" + "".join(
+            f"    static Of c{n}() {{ return new Of() {{ public int n() {{ return {n}; }} }}; }}\n" for n in range(300))
+                     + "    public static void main(String[] args) {\n        System.out.println(c0().n() + c299().n() - 257);\n"
+                     "    }\n}\n",
+    }, "42"),
     "java: memory that ends can be survived": ("java", {
         "Main.java": "public class Main {\n    public static void main(String[] args) {\n        try {\n"
                      "            System.out.println(new long[1 << 28].length);\n        } catch (OutOfMemoryError e) {\n"

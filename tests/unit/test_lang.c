@@ -68,7 +68,7 @@ static void test_argv(void)
     char one[] = "one", two[] = "t w o", *args[] = {one, two};
     struct submission s = {.files = &file, .file_count = 1, .args = args, .arg_count = 2};
     struct limits l = lang_resolve_limits(toy, &(struct limits){.cpu_ms = 200, .memory_mb = 99});
-    char **argv = lang_argv(toy, &toy->run, &s, &l);
+    char **argv = lang_argv(toy, &toy->run, &s, &l, NULL);
     struct buf joined = {0};
     for (char **at = argv; *at; at++)
         buf_printf(&joined, "[%s]", *at);
@@ -124,7 +124,7 @@ static void test_placeholders(void)
     struct err err = {0};
     write_file("toy.json", HEAD "\"sourceFile\":\"m\",\"version\":[\"/bin/echo\"],\"environment\":{},\"grants\":"
                                 "[\"/etc/host[n]ame\",\"/no/such-*\",\"/usr\"],\"run\":{\"argv\":[\"/bin/cat\","
-                                "\"{dir}/toy/{stem}.out\",\"{args}{main}\"],\"limits\":" LIMITS "}}");
+                                "\"{dir}/toy/{stem}.out\",\"{args}{main}\",\"-e{entry}\"],\"limits\":" LIMITS "}}");
     is_int(lang_table_load(dir, "toy", &ceilings, false, &table, &err), 0, "patterns of grants load");
     const struct lang *toy = lang_find(&table, "toy");
     is_str(toy->grants[0], "/etc/hostname", "a pattern becomes what it matches");
@@ -138,8 +138,9 @@ static void test_placeholders(void)
         cleanup_free char *name = xstrdup(names[i][0]);
         struct source_file file = {.name = name};
         char **argv = lang_argv(toy, &toy->run, &(struct submission){.files = &file, .file_count = 1},
-                                &(struct limits){.memory_mb = 1});
-        is_str(argv[1], names[i][1], "the entry's stem, in the folder as the box shows it");
+                                &(struct limits){.memory_mb = 1}, i % 2 ? "a.b.Main" : NULL);
+        is_str(argv[1], names[i][1], "the first file's stem, in the folder as the box shows it");
+        is_str(argv[3], i % 2 ? "-ea.b.Main" : "-e", "what the compile step called the entry");
         lang_argv_free(argv);
     }
     lang_table_finish(&table);
