@@ -7,7 +7,7 @@
   down        end what ./dev up --detach started
   test [SUITE…] [-- ARGUMENT…]
               build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration k8s
-              fuzz model sandbox e2e chaos-short soak-short waiters-short (all of these without a name), chaos, fuzz-http,
+              fuzz model sandbox warm e2e chaos-short soak-short waiters-short (all of these without a name), chaos, fuzz-http,
               load, soak, versions, vm, vm-backports, waiters, images, container, autoscale,
               deliver. ARGUMENTs go to pytest or meson test
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]

@@ -65,6 +65,13 @@ def sandbox(extra):
     return pytest_suite("sandbox", {"SENTINEL_BOX": str(RELEASE / BOX), "SENTINEL_PROBE": str(RELEASE / PROBE)}, extra)
 
 
+def warm(extra):
+    """The catalogue of programs that must run the same warm, cold and bare."""
+    build(RELEASE)
+    toolchains.install()
+    return pytest_suite("warm", {"SENTINEL_BOX": str(RELEASE / BOX)}, extra)
+
+
 def e2e(extra, suite="e2e", requests=2000):
     build(ASAN)
     if packages.missing(packages.MASTER):
@@ -294,6 +301,7 @@ SUITES = {
     "fuzz": lambda extra: meson_suite("fuzz", extra),
     "model": model,
     "sandbox": sandbox,
+    "warm": warm,
     "e2e": e2e,
     "chaos-short": lambda extra: chaos(extra, "chaos-short", jobs=300, seeds=1),
     "chaos": chaos,
@@ -313,7 +321,7 @@ SUITES = {
     "autoscale": autoscale,
     "deliver": deliver,
 }
-DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "e2e", "chaos-short", "soak-short", "waiters-short"]
+DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "warm", "e2e", "chaos-short", "soak-short", "waiters-short"]
 
 
 def test(arguments):

@@ -1,0 +1,93 @@
+"""That a program cannot tell a warm interpreter from its own command: the catalogue, run in every way."""
+
+import os
+import random
+
+import pytest
+
+from catalogue import programs_of
+from modes import Boxed, Language
+
+LEAST = {"python": 150, "ruby": 60, "php": 40, "javascript": 30, "java": 30}
+LANGUAGES = {name: Language(name) for name in LEAST}
+PROGRAMS = {name: programs_of(name, language.source_file) for name, language in LANGUAGES.items()}
+WARM = [name for name, language in LANGUAGES.items() if language.warm]
+SEED = int(os.environ.get("SENTINEL_TEST_SEED", "1"))
+ROUNDS = 2  # of all of a language's programs, one after another
+
+
+class Runs:
+    """A box for each language and way, and what came of the cold runs. Warm ones have a box of their own, so that no
+    cold run stands between two of them."""
+
+    def __init__(self):
+        self.boxes, self.expected = {}, {}
+
+    def box(self, name, way):
+        if (name, way) not in self.boxes:
+            self.boxes[name, way] = Boxed(LANGUAGES[name])
+        return self.boxes[name, way]
+
+    def cold(self, program):
+        if str(program) not in self.expected:
+            self.expected[str(program)] = self.again(program)
+        return self.expected[str(program)]
+
+    def again(self, program):
+        outcome = self.box(program.language, "cold").run(program)
+        assert outcome.cause == "self", outcome
+        return outcome
+
+    def warm(self, program):
+        return self.box(program.language, "warm").run(program, warm=True)
+
+    def bare(self, program):
+        return self.box(program.language, "cold").run_bare(program)
+
+
+@pytest.fixture(scope="session")
+def runs():
+    runs = Runs()
+    yield runs
+    for box in runs.boxes.values():
+        box.close()
+
+
+def test_catalogue():
+    """As many as were asked for."""
+    for name, least in LEAST.items():
+        assert len(PROGRAMS[name]) >= least, name
+
+
+@pytest.mark.parametrize("program", [program for programs in PROGRAMS.values() for program in programs], ids=str)
+def test_same(runs, program):
+    """Cold as bare; warm, where the language is, as cold."""
+    expected = runs.cold(program)
+    if program.fresh:
+        assert runs.again(program).stdout != expected.stdout
+    else:
+        assert (runs.again(program) if program.box else runs.bare(program)) == expected
+    if program.language in WARM:
+        check_warm(runs, program)
+
+
+def check_warm(runs, program):
+    """Two runs, of which the second has the first as its neighbour."""
+    first, second = runs.warm(program), runs.warm(program)
+    if program.fresh:
+        assert len({first.stdout, second.stdout, runs.cold(program).stdout}) == 3
+    else:
+        assert first == runs.cold(program)
+        assert second == runs.cold(program)
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_in_any_order(runs, name):
+    """What a run leaves behind is seen by whichever comes next: so each comes after each other, in the end. A failure
+    names the two; SENTINEL_TEST_SEED makes other orders."""
+    if name not in WARM:
+        return
+    order = [program for program in PROGRAMS[name] if not program.fresh] * ROUNDS
+    random.Random(SEED).shuffle(order)
+    for before, program in zip([None, *order], order, strict=False):
+        assert runs.warm(program) == runs.cold(program), f"{program} after {before}"
