@@ -219,10 +219,13 @@ def vm(extra):
 
 
 def vm_backports(extra):
-    """The kernel of backports: the self-test in tiers A and B."""
+    """The kernel of backports: the self-test in tiers A and B, and the matrix of C and Python through master, Redis and
+    executor."""
     prepare_machines(NEWER)
-    tests = extra or ["tests/sandbox/test_selftest.py", "-k", "([A- or [B- or [A] or [B]) and not ([A-] or [A--)"]
-    return machines([("vm-backports", [*sandbox_options(), *NEWER], tests)])
+    tests = ["tests/sandbox/test_selftest.py", "-k", "([A- or [B- or [A] or [B]) and not ([A-] or [A--)"]
+    shares = [("vm-backports", [*sandbox_options(), *NEWER], extra or tests),
+              ("vm-backports-languages", [*language_options(), *NEWER], [*VM_PROGRAMS, "test_program and (c- or python-)"])]
+    return machines(shares[:1] if extra else shares)
 
 
 def vm_languages(extra):
