@@ -16,10 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
-#endif
-
 #include "filter_tables.h"
 
 enum { API_KILL_PROCESS = 3 };
