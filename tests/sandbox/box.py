@@ -90,7 +90,7 @@ class Reply:
 
 
 SEAL, SHRINK, GROW, WRITE, FUTURE_WRITE = 1, 2, 4, 8, 16  # fcntl's F_SEAL_…
-F_ADD_SEALS = 1033
+F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 
 
 def seal(fd):
@@ -171,6 +171,7 @@ class Box:
         for i, name in enumerate(MECHANISMS):
             on, detail = MECHANISM.unpack_from(data, HELLO_HEAD.size + i * MECHANISM.size)
             self.mechanisms[name] = (bool(on), detail.split(b"\0")[0].decode())
+        self.output_seals = fcntl.fcntl(fds[0], F_GET_SEALS)
         self.output = mmap.mmap(fds[0], 2 * self.output_max, prot=mmap.PROT_READ)
         os.close(fds[0])
 

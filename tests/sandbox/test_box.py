@@ -107,6 +107,16 @@ def test_collected_bundle_is_a_bundle(box):
     assert ended(reply, exit_code=0).stdout == b"hello\n"
 
 
+def test_what_is_handed_out_is_sealed(box):
+    """Who has the other end can neither shrink what the keeper writes to, nor change what was collected."""
+    assert box.output_seals == wire.SEAL | wire.SHRINK | wire.GROW
+    reply = ended(box.run(["/bin/sh", "-c", "echo 1 > a"], collect=["a"], collect_max=MB), exit_code=0)
+    for harm in (lambda: os.ftruncate(reply.bundle, 0), lambda: os.pwrite(reply.bundle, b"2", 0)):
+        with pytest.raises(PermissionError):
+            harm()
+    os.close(reply.bundle)
+
+
 def test_collect_a_directory(box):
     script = "mkdir -p out/sub && echo 1 > out/a && echo 22 > out/sub/b && ln -s /etc/passwd out/link && echo no > not"
     reply = ended(box.run(["/bin/sh", "-c", script], collect=["out/", "absent", "absent/"], collect_max=MB))
