@@ -50,8 +50,9 @@ class Language:
         self.warm = bool(self.file["run"].get("warm"))
         self.grants = [path for pattern in self.file["grants"] for path in glob.glob(pattern) or [pattern]]
 
-    def argv(self, step, program, folder):
-        """`folder` is where the languages' folder is seen."""
+    def argv(self, step, program, folder, files=()):
+        """`folder` is where the languages' folder is seen; `files` are what a compile step left."""
+        entry = next((name.removeprefix("entry/") for name, *_ in files if name.startswith("entry/")), "")
         words = []
         for word in self.file[step]["argv"]:
             if word in ("{args}", "{flags}", "{sources}"):
@@ -61,7 +62,7 @@ class Language:
             else:
                 memory = str(self.file[step]["limits"]["memoryMb"])
                 words.append(word.replace("{main}", self.source_file).replace("{memoryMb}", memory)
-                             .replace("{dir}", str(folder)))
+                             .replace("{dir}", str(folder)).replace("{entry}", entry))
         return words
 
     def limits(self, name):
@@ -104,7 +105,8 @@ class Boxed:
 
     def run(self, program, warm=False):
         how = {"warm": True} if warm else {}
-        reply = self.box.run(self.language.argv("run", program, SEEN_AS), files=self.files(program), stdin=program.stdin,
+        files = self.files(program)
+        reply = self.box.run(self.language.argv("run", program, SEEN_AS, files), files=files, stdin=program.stdin,
                              env=self.language.environment, limits=self.language.limits("run"), **how)
         assert reply.status == "ok", reply
         assert not warm or reply.warm in ("warm", "started"), f"{program} ran {reply.warm}"
@@ -112,14 +114,15 @@ class Boxed:
 
     def run_bare(self, program):
         """The same command, files and environment without any box. Its folder is told as the box's."""
+        files = self.files(program)
         with tempfile.TemporaryDirectory(prefix="sentinel-bare-") as folder:
-            for name, text, _ in self.files(program):
+            for name, text, _ in files:
                 path = pathlib.Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text)
                 path.chmod(0o444)
             with open(memfd(program.stdin), "rb") as written, open(f"/proc/self/fd/{written.fileno()}", "rb") as stdin:
-                ended = subprocess.run(self.language.argv("run", program, LANGUAGES), cwd=folder, stdin=stdin,
+                ended = subprocess.run(self.language.argv("run", program, LANGUAGES, files), cwd=folder, stdin=stdin,
                                        capture_output=True, env=self.language.environment, timeout=HANGS, check=False,
                                        preexec_fn=default_signals)
             streams = [text.replace(folder.encode(), WORK) for text in (ended.stdout, ended.stderr)]

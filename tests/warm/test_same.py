@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from catalogue import programs_of
-from modes import Boxed, Language
+from catalogue import Program, programs_of
+from modes import Boxed, Language, Outcome
 
 LEAST = {"python": 150, "ruby": 60, "php": 40, "javascript": 30, "java": 30}
 LANGUAGES = {name: Language(name) for name in LEAST}
@@ -57,6 +57,14 @@ def test_catalogue():
     """As many as were asked for."""
     for name, least in LEAST.items():
         assert len(PROGRAMS[name]) >= least, name
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_example(runs, name):
+    """Programs run at all: what fails is the same in every way, too."""
+    language = LANGUAGES[name]
+    example = Program(name, "example", "says hello", files={language.source_file: language.file["example"].encode()})
+    assert runs.cold(example) == Outcome(b"Hello, World!\n", b"", 0, 0)
 
 
 @pytest.mark.parametrize("program", [program for programs in PROGRAMS.values() for program in programs], ids=str)
