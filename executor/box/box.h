@@ -125,7 +125,7 @@ size_t collect_files(const struct request *r, int work_fd, struct box_reply *rep
 
 /* Sums over a process and all its descendants, from /proc. */
 struct tree_usage {
-    uint64_t cpu_us; /* STARTED: of the set-up; ENDED: of all that was waited for */
+    uint64_t cpu_us;
     uint64_t memory_bytes;
     uint64_t runqueue_us;
     uint32_t tasks; /* processes and threads; a walk is no snapshot, and may count one twice */
@@ -155,6 +155,9 @@ const struct dirent *dir_next(DIR *dir);
 uint64_t now_us(void);
 void log_line(const char *level, const char *fmt, ...) PRINTF_LIKE(2, 3); /* one JSON object on stderr */
 _Noreturn void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* From where `from_fd` stands, or from *offset. 0, or -1 and errno. */
+int copy_bytes(int to_fd, int from_fd, off_t *offset, uint64_t size) MUST_USE;
 
 /* Whole small files of the kernel's, relative to a directory. 0 or -errno. */
 int write_at(int dir_fd, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4) MUST_USE;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,17 +51,6 @@ static bool is_executable(int fd, const struct stat *st)
            (pread(fd, head, sizeof head, 0) == sizeof head && memcmp(head, "\177ELF", 4) == 0);
 }
 
-static bool copy(int out_fd, int fd, uint64_t size)
-{
-    while (size > 0) {
-        ssize_t sent = sendfile(out_fd, fd, NULL, size);
-        if (sent <= 0)
-            return false;
-        size -= (uint64_t)sent;
-    }
-    return true;
-}
-
 static void add_file(struct collection *c, int dir_fd, const char *name, const char *full_name)
 {
     size_t len = strlen(full_name) + 1;
@@ -78,7 +66,7 @@ static void add_file(struct collection *c, int dir_fd, const char *name, const c
     uint64_t size = (uint64_t)st.st_size;
     if (c->count == BOX_COLLECT_MAX || size > c->room || c->names_len + len > sizeof c->names) {
         snprintf(c->reply->message, sizeof c->reply->message, "%s is left out: too many files or bytes", full_name);
-    } else if (copy(c->out_fd, fd, size)) {
+    } else if (copy_bytes(c->out_fd, fd, NULL, size) == 0) {
         c->files[c->count++] = (struct box_file){.size = size, .executable = is_executable(fd, &st)};
         memcpy(c->names + c->names_len, full_name, len);
         c->names_len += len;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -146,19 +145,6 @@ int root_setup(const struct config *config, char step[128])
     return 0;
 }
 
-static int copy_from_bundle(int fd, int bundle_fd, off_t *offset, uint64_t size)
-{
-    while (size > 0) {
-        ssize_t sent = sendfile(fd, bundle_fd, offset, size);
-        if (sent == 0)
-            errno = ENODATA; /* the bundle was cut after the keeper looked at it */
-        if (sent <= 0)
-            return -1;
-        size -= (uint64_t)sent;
-    }
-    return 0;
-}
-
 /* The files belong to the launcher's id and the directory is sticky: where there are two ids, the program cannot
  * replace its sources. */
 int root_write_files(const struct request *r, int work_fd, int bundle_fd, char step[128])
@@ -172,7 +158,7 @@ int root_write_files(const struct request *r, int work_fd, int bundle_fd, char s
             return failed(step, "directory of ", r->names[i]);
         int fd = openat(work_fd, r->names[i], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         r->files[i].executable ? 0555 : 0444);
-        if (fd < 0 || copy_from_bundle(fd, bundle_fd, &offset, r->files[i].size) < 0)
+        if (fd < 0 || copy_bytes(fd, bundle_fd, &offset, r->files[i].size) < 0)
             return failed(step, "input file ", r->names[i]);
         close(fd);
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -109,6 +110,19 @@ int write_at(int dir_fd, const char *name, const char *fmt, ...)
     int error = write(fd, text, (size_t)len) == len ? 0 : -errno;
     close(fd);
     return error;
+}
+
+int copy_bytes(int to_fd, int from_fd, off_t *offset, uint64_t size)
+{
+    while (size > 0) {
+        ssize_t sent = sendfile(to_fd, from_fd, offset, size);
+        if (sent == 0)
+            errno = ENODATA; /* it was cut after we looked at it */
+        if (sent <= 0)
+            return -1;
+        size -= (uint64_t)sent;
+    }
+    return 0;
 }
 
 int read_at(int dir_fd, const char *name, char *buf, size_t size)
