@@ -271,9 +271,26 @@ void store_usage(struct store *store, const char *const *languages, size_t count
                  const char *user, void (*cb)(void *arg, const struct err *err, const struct store_usage *rows),
                  void *arg);
 
-/* Tells all executors to look at their toolchains again: heard[i] of them that serve languages[i] heard it. */
-void store_tell_prepare(struct store *store, const char *const *languages, size_t count,
-                        void (*cb)(void *arg, const struct err *err, const int64_t *heard), void *arg);
+/* Something that every executor of some languages is to do once. It answers under the errand's id, for each of these
+ * languages that it serves, as often as there is something new; answers are kept for ten minutes. */
+enum store_errand_kind {
+    STORE_PREPARE, /* make what the toolchain wants, and look at its version again */
+    STORE_SWEEP,   /* remove work directories that dead executors left */
+};
+enum { STORE_ERRAND_ID_SIZE = 17 };
+/* heard[i] executors that serve languages[i] heard it. id: 1 to 16 letters or digits of the caller's making. */
+void store_tell(struct store *store, enum store_errand_kind kind, const char *const *languages, size_t count,
+                const char *id, void (*cb)(void *arg, const struct err *err, const int64_t *heard), void *arg);
+struct store_answer {
+    const char *language;
+    const char *executor;
+    const char *text; /* JSON, as store_answer got it */
+    size_t text_len;
+};
+/* languages must outlive the callback. */
+void store_answers(struct store *store, const char *const *languages, size_t count, const char *id,
+                   void (*cb)(void *arg, const struct err *err, const struct store_answer *answers, size_t count),
+                   void *arg);
 /* Takes executors out of the registry that were not seen for gone_ms. */
 void store_forget_executors(struct store *store, int64_t gone_ms,
                             void (*cb)(void *arg, const struct err *err, const int64_t *count), void *arg);
@@ -380,9 +397,17 @@ void store_watch_wake(struct store *store, const char *const *languages, size_t 
  * given back. Whoever resumes claims first, of its own accord. */
 void store_wake_pause(struct store *store, bool paused);
 
-#define STORE_PREPARE "@prepare:"
-/* Hints that a running job was cancelled: on_cancel with its id, or with STORE_PREPARE and a language's name behind;
- * on_resync as above. Once per store. */
+struct store_errand {
+    enum store_errand_kind kind;
+    char language[JOB_LANGUAGE_MAX + 1];
+    char id[STORE_ERRAND_ID_SIZE]; /* "": a master that wants no answer */
+};
+/* What on_cancel below may get in place of a job's id. false: it is none that this release knows. */
+bool store_errand_read(const char *word, struct store_errand *ret_errand);
+void store_answer(struct store *store, const struct store_errand *errand, const char *executor, const char *text,
+                  void (*cb)(void *arg, const struct err *err), void *arg);
+
+/* Hints that a running job was cancelled: on_cancel with its id; or errands. on_resync as above. Once per store. */
 void store_watch_control(struct store *store, const char *const *languages, size_t count,
                          void (*on_cancel)(void *arg, const char *id), void (*on_resync)(void *arg), void *arg);
 

@@ -5,6 +5,8 @@
 #include "redis_client.h"
 #include "store.h"
 
+extern const struct redis_script store_script_answer;
+extern const struct redis_script store_script_answers;
 extern const struct redis_script store_script_beat;
 extern const struct redis_script store_script_callbacks;
 extern const struct redis_script store_script_called;
@@ -99,6 +101,7 @@ struct store_op {
         void (*cached)(void *, const struct err *, const char *, size_t);
         void (*usage)(void *, const struct err *, const struct store_usage *);
         void (*counts)(void *, const struct err *, const int64_t *);
+        void (*answers)(void *, const struct err *, const struct store_answer *, size_t);
         void (*plain)(void *, const struct err *);
     } cb;
     void *arg;

@@ -1,68 +1,11 @@
-/* Owns the jobs that this executor has claimed, from the claim to Redis' word that their end is stored. Invariants:
- * only held_step changes a held job's state; a job's end is kept until Redis has it or says that the job is another's;
- * all that the lease's loss means is that nobody waits for our answer, so it is never an error. */
+/* Owns the claims, and when leases and progress are told; what becomes of a claimed job is held.c's. Invariant: claims
+ * that are out and jobs that the runner does not know yet are never more than it has room for. */
 #include "consumer.h"
-#include "figures.h"
-#include "job_json.h"
-#include "log.h"
-#include "result_cache.h"
+#include "held.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-enum {
-    TICK_MS = 250,     /* of progress */
-    EVENTS_MOST = 100, /* told in one tick */
-    RETRY_LEAST_MS = 50,
-    RETRY_MOST_MS = 2000,
-    REFUSALS_MOST = 5, /* by a Redis that answers, of the same end of a job */
-};
-
-enum held_state {
-    HELD_RUNNING,
-    HELD_LOOKING,    /* for an earlier result of the same */
-    HELD_DELIVERING, /* its end was sent to Redis */
-    HELD_RETRYING,   /* without an answer; the timer sends it again */
-    HELD_LEAVING,    /* freed with its last reference */
-};
-
-enum held_event {
-    EVENT_ENDED,
-    EVENT_NOT_CACHED,
-    EVENT_DELIVERED,
-    EVENT_UNHEARD,
-    EVENT_TIMER,
-    EVENT_LOST,
-    EVENT_CANCEL,
-    EVENT_GIVE_BACK
-};
-
-struct held {
-    enum held_state state;
-    struct consumer *consumer;
-    struct held *next;
-    struct served *served;
-    char *id;
-    char *token;
-    struct submission submission;       /* until it runs */
-    char result_name[RESULT_NAME_SIZE]; /* "": its result answers nobody else */
-    struct job_run *run;                /* valid while RUNNING */
-    size_t tests_done;
-    size_t tests_told;
-    /* its end, from DELIVERING on */
-    bool goes_back; /* to the queue; else it is completed with `outcome` */
-    bool counts_as_attempt;
-    enum job_state outcome;
-    const char *verdict; /* name, or NULL */
-    char *result;        /* stored JSON, or NULL */
-    char *reason;
-    struct store_execution execution; /* its strings are our own */
-    unsigned refusals;
-    int64_t retry_ms;
-    uv_timer_t timer;
-    unsigned refs; /* the timer, each callback that is out */
-};
+enum { TICK_MS = 250 }; /* of progress */
 
 /* A language's part of the queue, as far as is known here. */
 struct source {
@@ -84,16 +27,13 @@ struct consumer {
     int64_t taken;      /* claims that found a job */
     uint64_t idle_from; /* on the loop's clock: when the last job ended */
     bool full;          /* the store was told not to wait for tokens */
-    struct held *held;
+    struct held_pool held;
     uv_timer_t renew_timer;
     uv_timer_t tick_timer;
     size_t refs; /* timers, and held jobs with theirs */
     void (*on_closed)(void *arg);
     void *closed_arg;
 };
-
-static void held_step(struct held *h, enum held_event event);
-static void start_run(struct held *h);
 
 static void consumer_unref(struct consumer *c)
 {
@@ -114,343 +54,30 @@ static void enter_draining(struct consumer *c)
 
 static void check_drained(struct consumer *c)
 {
-    if (c->state == CONSUMER_CLAIMING || c->state == CONSUMER_DRAINED || c->held || c->claims_out > 0)
+    if (c->state == CONSUMER_CLAIMING || c->state == CONSUMER_DRAINED || c->held.first || c->claims_out > 0)
         return;
     c->state = CONSUMER_DRAINED;
     c->options.on_drained(c->options.arg);
 }
 
-/* ---- the end of a held job ------------------------------------------------------------------------------------ */
+/* ---- what is held --------------------------------------------------------------------------------------------- */
 
-static void held_unref(struct held *h)
+static void on_held_left(void *arg)
 {
-    if (--h->refs > 0)
-        return;
-    struct consumer *c = h->consumer;
-    submission_finish(&h->submission);
-    free(h->id);
-    free(h->token);
-    free(h->result);
-    free(h->reason);
-    free((char *)h->execution.owner);
-    free((char *)h->execution.user);
-    free(h);
-    consumer_unref(c);
-}
-
-static void on_held_timer_closed(uv_handle_t *handle)
-{
-    held_unref(handle->data);
-}
-
-static void enter_leaving(struct held *h)
-{
-    struct consumer *c = h->consumer;
-    struct held **at = &c->held;
-    while (*at != h)
-        at = &(*at)->next;
-    *at = h->next;
-    h->served->active--;
-    h->state = HELD_LEAVING;
+    struct consumer *c = arg;
     c->idle_from = uv_now(c->loop);
-    uv_close((uv_handle_t *)&h->timer, on_held_timer_closed);
     check_drained(c);
 }
 
-static void log_held(enum log_level level, const char *event, const struct held *h)
+static void on_held_freed(void *arg)
 {
-    log_event(level, event, LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
-              LOG_TEXT("verdict", h->verdict), LOG_TEXT("reason", h->reason));
-}
-
-static void count_outcome(const struct held *h, const char *outcome)
-{
-    metric_add(&figure_jobs, 1, h->served->lang->name, outcome);
-}
-
-static void on_recorded(void *arg, const struct err *err)
-{
-    (void)arg;
-    if (err)
-        log_event(LOG_WARN, "execution not recorded", LOG_TEXT("error", err->msg));
-}
-
-static void record(struct held *h)
-{
-    h->execution.state = h->outcome;
-    if (h->consumer->options.record)
-        store_record(h->consumer->options.store, h->served->lang->name, &h->execution, on_recorded, NULL);
-}
-
-static void count_end(const struct held *h)
-{
-    count_outcome(h, h->goes_back ? "given_back" : h->verdict ? h->verdict : job_state_name(h->outcome));
-    if (!h->goes_back && h->outcome == JOB_COMPLETED)
-        h->served->completed++;
-    else if (h->goes_back ? h->counts_as_attempt : h->outcome == JOB_FAILED)
-        h->served->failed++;
-}
-
-static void on_delivered(void *arg, const struct err *err, enum store_lease lease)
-{
-    struct held *h = arg;
-    if (err) {
-        h->refusals += err->code == EIO;
-        log_event(err->code == EIO ? LOG_ERROR : LOG_WARN, "result not stored", LOG_TEXT("job", h->id),
-                  LOG_TEXT("language", h->served->lang->name), LOG_TEXT("error", err->msg));
-    } else if (lease == STORE_LEASE_LOST) {
-        count_outcome(h, "lost");
-        log_held(LOG_WARN, "job was another's before it ended", h);
-    } else {
-        count_end(h);
-        if (!h->goes_back)
-            record(h);
-        log_held(LOG_INFO, h->goes_back ? "job given back" : "job ended", h);
-    }
-    held_step(h, err && h->refusals < REFUSALS_MOST ? EVENT_UNHEARD : EVENT_DELIVERED);
-    held_unref(h);
-}
-
-static void deliver(struct held *h)
-{
-    struct store *store = h->consumer->options.store;
-    h->state = HELD_DELIVERING;
-    h->refs++;
-    if (h->goes_back) {
-        store_requeue(store, &(struct store_held){h->id, h->token}, h->counts_as_attempt, h->reason, on_delivered, h);
-        return;
-    }
-    struct store_completion done = {
-        .id = h->id,
-        .token = h->token,
-        .state = h->outcome,
-        .verdict = h->verdict,
-        .result = h->result,
-        .result_len = h->result ? strlen(h->result) : 0,
-        .reason = h->reason,
-    };
-    store_complete(store, &done, on_delivered, h);
-}
-
-static void on_held_timer(uv_timer_t *timer)
-{
-    held_step(timer->data, EVENT_TIMER);
-}
-
-static void retry_later(struct held *h)
-{
-    h->state = HELD_RETRYING;
-    uv_timer_start(&h->timer, on_held_timer, (uint64_t)h->retry_ms, 0);
-    h->retry_ms = h->retry_ms * 2 < RETRY_MOST_MS ? h->retry_ms * 2 : RETRY_MOST_MS;
-}
-
-static void step_running(struct held *h, enum held_event event)
-{
-    if (event == EVENT_ENDED) {
-        deliver(h);
-    } else if (event == EVENT_CANCEL) {
-        job_run_cancel(h->run);
-    } else if (event == EVENT_LOST) {
-        count_outcome(h, "lost");
-        log_held(LOG_WARN, "lease lost, run abandoned", h);
-        job_run_abandon(h->run);
-        enter_leaving(h);
-    } else if (event == EVENT_GIVE_BACK) {
-        job_run_abandon(h->run);
-        h->goes_back = true;
-        deliver(h);
-    }
-}
-
-static void step_looking(struct held *h, enum held_event event)
-{
-    if (event == EVENT_NOT_CACHED) {
-        start_run(h);
-    } else if (event == EVENT_LOST) {
-        enter_leaving(h);
-    } else if (event == EVENT_ENDED || event == EVENT_CANCEL || event == EVENT_GIVE_BACK) {
-        h->goes_back = event == EVENT_GIVE_BACK;
-        h->outcome = event == EVENT_CANCEL ? JOB_CANCELLED : JOB_COMPLETED;
-        deliver(h);
-    }
-}
-
-static void held_step(struct held *h, enum held_event event)
-{
-    switch (h->state) {
-    case HELD_LOOKING:
-        step_looking(h, event);
-        return;
-    case HELD_RUNNING:
-        step_running(h, event);
-        return;
-    case HELD_DELIVERING: /* a lease that is lost meanwhile may have ended with our own delivery: wait for its answer */
-        if (event == EVENT_DELIVERED)
-            enter_leaving(h);
-        else if (event == EVENT_UNHEARD)
-            retry_later(h);
-        return;
-    case HELD_RETRYING:
-        if (event == EVENT_TIMER)
-            deliver(h);
-        else if (event == EVENT_LOST)
-            enter_leaving(h);
-        return;
-    case HELD_LEAVING:
-        return;
-    }
-    abort();
-}
-
-/* ---- results that answer again ---------------------------------------------------------------------------------- */
-
-static void take_figures(struct store_execution *execution, const struct job_result *result)
-{
-    execution->accepted = result->verdict == VERDICT_ACCEPTED;
-    execution->ms = result->execution_ms;
-    for (size_t i = 0; i < result->test_count; i++)
-        if (result->tests[i].run.memory_kb > execution->memory_kb)
-            execution->memory_kb = result->tests[i].run.memory_kb;
-}
-
-/* Whether the text is a result that this release reads; it is the job's then. */
-static bool take_cached(struct held *h, const char *text, size_t len)
-{
-    struct job_result result;
-    struct err err;
-    if (job_result_from_json(text, len, &result, &err) < 0)
-        return false;
-    result.cached = true;
-    h->verdict = verdict_name(result.verdict);
-    take_figures(&h->execution, &result);
-    h->execution.ms = 0; /* of this execution */
-    h->result = job_result_to_json(&result);
-    job_result_finish(&result);
-    return true;
-}
-
-static void on_cached(void *arg, const struct err *err, const char *result, size_t len)
-{
-    struct held *h = arg;
-    bool found = !err && result && h->state == HELD_LOOKING && take_cached(h, result, len);
-    held_step(h, found ? EVENT_ENDED : EVENT_NOT_CACHED);
-    held_unref(h);
-}
-
-static void look_for_result(struct held *h, const char *owner)
-{
-    h->state = HELD_LOOKING;
-    h->refs++;
-    result_name(owner, h->served->version, &h->submission, h->result_name);
-    store_cached(h->consumer->options.store, h->served->lang->name, h->result_name, on_cached, h);
-}
-
-static void on_result_kept(void *arg, const struct err *err)
-{
-    (void)arg;
-    if (err)
-        log_event(LOG_WARN, "result not kept for others", LOG_TEXT("error", err->msg));
-}
-
-static void keep_result(const struct held *h, const struct job_result *result)
-{
-    size_t len = strlen(h->result);
-    if (*h->result_name && result_may_answer_again(result, len))
-        store_cache(h->consumer->options.store, h->served->lang->name, h->result_name, h->result, len, on_result_kept,
-                    NULL);
-}
-
-/* ---- what the runner says ------------------------------------------------------------------------------------- */
-
-static void on_run_progress(void *arg, size_t tests_done)
-{
-    struct held *h = arg;
-    h->tests_done = tests_done;
-}
-
-static void on_run_done(void *arg, enum job_run_end end, const struct job_result *result, const char *reason)
-{
-    struct held *h = arg;
-    assert(h->state == HELD_RUNNING); /* else it was abandoned */
-    h->goes_back = end == JOB_RUN_GIVEN_BACK;
-    h->counts_as_attempt = true;
-    h->outcome = end == JOB_RUN_CANCELLED ? JOB_CANCELLED : end == JOB_RUN_FAILED ? JOB_FAILED : JOB_COMPLETED;
-    h->reason = reason ? xstrdup(reason) : NULL;
-    if (result) {
-        h->verdict = verdict_name(result->verdict);
-        take_figures(&h->execution, result);
-        h->result = job_result_to_json(result);
-        keep_result(h, result);
-    }
-    held_step(h, EVENT_ENDED);
-}
-
-static void start_run(struct held *h)
-{
-    struct job_order order = {
-        .id = h->id,
-        .submission = &h->submission,
-        .lang = h->served->lang,
-        .toolchain = h->served->version,
-        .executor = h->consumer->options.executor,
-        .on_progress = on_run_progress,
-        .on_done = on_run_done,
-        .arg = h,
-    };
-    h->state = HELD_RUNNING;
-    h->run = runner_start(h->consumer->options.runner, &order);
-}
-
-/* ---- leases --------------------------------------------------------------------------------------------------- */
-
-struct renewal {
-    size_t count;
-    struct held *jobs[]; /* a reference to each */
-};
-
-static void on_lease(struct held *h, enum store_lease lease)
-{
-    if (lease == STORE_LEASE_LOST)
-        held_step(h, EVENT_LOST);
-    else if (lease == STORE_LEASE_CANCELLED)
-        held_step(h, EVENT_CANCEL);
-}
-
-static void on_renewed(void *arg, const struct err *err, const enum store_lease *leases, size_t count)
-{
-    struct renewal *renewal = arg;
-    assert(err || count == renewal->count);
-    for (size_t i = 0; i < renewal->count; i++) {
-        if (!err)
-            on_lease(renewal->jobs[i], leases[i]);
-        held_unref(renewal->jobs[i]);
-    }
-    free(renewal);
-}
-
-static void renew_language(struct consumer *c, const struct served *served)
-{
-    if (served->active == 0)
-        return;
-    size_t most = (size_t)served->active;
-    struct store_held *list = xcalloc(most, sizeof *list);
-    struct renewal *renewal = xcalloc(1, sizeof *renewal + most * sizeof(void *));
-    for (struct held *h = c->held; h; h = h->next) {
-        if (h->served != served)
-            continue;
-        assert(renewal->count < most);
-        list[renewal->count] = (struct store_held){h->id, h->token};
-        renewal->jobs[renewal->count++] = h;
-        h->refs++;
-    }
-    store_renew(c->options.store, served->lang->name, list, renewal->count, on_renewed, renewal);
-    free(list);
+    consumer_unref(arg);
 }
 
 static void renew_all(struct consumer *c)
 {
     for (size_t i = 0; i < c->options.served_count; i++)
-        renew_language(c, &c->options.served[i]);
+        held_renew(&c->held, &c->options.served[i]);
 }
 
 static void on_renew_timer(uv_timer_t *timer)
@@ -458,60 +85,23 @@ static void on_renew_timer(uv_timer_t *timer)
     renew_all(timer->data);
 }
 
-static void on_progress_stored(void *arg, const struct err *err, enum store_lease lease)
-{
-    struct held *h = arg;
-    if (!err)
-        on_lease(h, lease);
-    held_unref(h);
-}
-
-/* An answer that is not heard costs its events, never one twice: the result has them all. */
-static void tell_progress(struct held *h)
-{
-    struct store_text events[EVENTS_MOST] = {0}; /* gcc takes them for read when there are none */
-    size_t count = 0;
-    for (; h->tests_told < h->tests_done && count < EVENTS_MOST; count++) {
-        events[count].data = job_run_event(h->run, h->tests_told++);
-        events[count].len = strlen(events[count].data);
-    }
-    h->refs++;
-    store_progress(h->consumer->options.store, &(struct store_held){h->id, h->token}, (int64_t)h->tests_done, events,
-                   count, on_progress_stored, h);
-    for (size_t i = 0; i < count; i++)
-        free((char *)events[i].data);
-}
-
 static void on_tick(uv_timer_t *timer)
 {
     struct consumer *c = timer->data;
-    if (c->options.idle_ms && !c->held && uv_now(c->loop) - c->idle_from >= (uint64_t)c->options.idle_ms)
+    if (c->options.idle_ms && !c->held.first && uv_now(c->loop) - c->idle_from >= (uint64_t)c->options.idle_ms)
         enter_draining(c);
     check_drained(c);
-    for (struct held *h = c->held; h; h = h->next)
-        if (h->state == HELD_RUNNING && h->tests_done > h->tests_told)
-            tell_progress(h);
+    held_tell_progress(&c->held);
 }
 
-static void on_prepare_hint(struct consumer *c, const char *language)
-{
-    for (size_t i = 0; i < c->options.served_count; i++)
-        if (strcmp(c->options.served[i].lang->name, language) == 0)
-            c->options.on_prepare(c->options.arg, &c->options.served[i]);
-}
-
-static void on_cancel_hint(void *arg, const char *id)
+static void on_control(void *arg, const char *word)
 {
     struct consumer *c = arg;
-    if (strncmp(id, STORE_PREPARE, strlen(STORE_PREPARE)) == 0) {
-        on_prepare_hint(c, id + strlen(STORE_PREPARE));
-        return;
-    }
-    for (struct held *h = c->held; h; h = h->next)
-        if (strcmp(h->id, id) == 0) {
-            held_step(h, EVENT_CANCEL);
-            return;
-        }
+    struct store_errand errand;
+    if (store_errand_read(word, &errand))
+        c->options.on_errand(c->options.arg, &errand);
+    else
+        held_cancel(&c->held, word);
 }
 
 /* Hints may have been missed: a renewal tells about cancels. */
@@ -527,61 +117,11 @@ struct claim {
     uint64_t wakes; /* of the source, when it was asked */
 };
 
-static struct held *hold(struct source *source, const struct store_claimed *job)
+static void hold(struct consumer *c, struct source *source, const struct store_claimed *job)
 {
-    struct consumer *c = source->consumer;
-    struct held *h = xcalloc(1, sizeof *h);
-    *h = (struct held){
-        .consumer = c,
-        .next = c->held,
-        .served = source->served,
-        .id = xstrdup(job->id),
-        .token = xstrdup(job->token),
-        .retry_ms = RETRY_LEAST_MS,
-        .refs = 1,
-    };
-    uv_timer_init(c->loop, &h->timer);
-    h->timer.data = h;
-    c->held = h;
-    c->refs++;
-    h->served->active++;
+    c->refs++; /* until on_held_freed */
     c->taken++;
-    return h;
-}
-
-static void end_at_once(struct held *h, enum job_state outcome, const char *reason)
-{
-    h->outcome = outcome;
-    h->reason = xstrdup(reason);
-    held_step(h, EVENT_ENDED);
-}
-
-static void begin(struct source *source, const struct store_claimed *job)
-{
-    struct consumer *c = source->consumer;
-    struct held *h = hold(source, job);
-    h->execution.owner = xstrdup(job->owner);
-    int64_t waited_ms = now_wall_ms() - job->created_ms; /* by two clocks */
-    metric_observe(&figure_queue_seconds, waited_ms > 0 ? (double)waited_ms / 1000 : 0, h->served->lang->name);
-    struct err err;
-    log_event(LOG_DEBUG, "job claimed", LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
-              LOG_INT("attempt", job->attempt));
-    if (c->state != CONSUMER_CLAIMING) {
-        h->goes_back = true;
-        held_step(h, EVENT_ENDED);
-        return;
-    }
-    if (submission_from_json(job->request, job->request_len, &h->submission, &err) < 0) {
-        end_at_once(h, JOB_FAILED, err.msg);
-        return;
-    }
-    h->execution.user = h->submission.user_id ? xstrdup(h->submission.user_id) : NULL;
-    if (h->submission.file_count == 0 || h->submission.test_count == 0)
-        end_at_once(h, JOB_FAILED, "the stored request has no file or no test");
-    else if (h->submission.cache)
-        look_for_result(h, job->owner);
-    else
-        start_run(h);
+    held_begin(&c->held, source->served, job, c->state != CONSUMER_CLAIMING);
 }
 
 static void on_claimed(void *arg, const struct err *err, const struct store_claimed *job)
@@ -591,7 +131,7 @@ static void on_claimed(void *arg, const struct err *err, const struct store_clai
     struct consumer *c = source->consumer;
     c->claims_out--;
     if (job)
-        begin(source, job);
+        hold(c, source, job);
     else if (err || claim->wakes == source->wakes)
         source->promising = false;
     free(claim);
@@ -625,21 +165,12 @@ static void set_full(struct consumer *c, bool full)
         c->sources[i].promising = true;
 }
 
-/* Jobs that the runner does not know yet. */
-static size_t count_looking(const struct consumer *c)
-{
-    size_t count = 0;
-    for (const struct held *h = c->held; h; h = h->next)
-        count += h->state == HELD_LOOKING;
-    return count;
-}
-
 void consumer_look(struct consumer *consumer)
 {
     struct consumer *c = consumer;
     struct source *source;
     size_t room = c->state == CONSUMER_CLAIMING ? runner_room(c->options.runner) : 0;
-    size_t looking = count_looking(c);
+    size_t looking = held_looking(&c->held);
     room -= looking < room ? looking : room;
     if (c->options.max_jobs && room > (size_t)(c->options.max_jobs - c->taken))
         room = (size_t)(c->options.max_jobs - c->taken);
@@ -683,6 +214,16 @@ struct consumer *consumer_create(uv_loop_t *loop, const struct consumer_options 
     c->options = *options;
     c->loop = loop;
     c->idle_from = uv_now(loop);
+    c->held = (struct held_pool){
+        .loop = loop,
+        .store = options->store,
+        .runner = options->runner,
+        .executor = options->executor,
+        .record = options->record,
+        .on_left = on_held_left,
+        .on_freed = on_held_freed,
+        .arg = c,
+    };
     c->sources = xcalloc(options->served_count, sizeof *c->sources);
     const char **names = xcalloc(options->served_count, sizeof *names);
     for (size_t i = 0; i < options->served_count; i++) {
@@ -692,7 +233,7 @@ struct consumer *consumer_create(uv_loop_t *loop, const struct consumer_options 
     start_timer(c, &c->renew_timer, on_renew_timer, options->lease_ms / 3);
     start_timer(c, &c->tick_timer, on_tick, TICK_MS);
     store_watch_wake(options->store, names, options->served_count, on_wake, c);
-    store_watch_control(options->store, names, options->served_count, on_cancel_hint, on_cancel_resync, c);
+    store_watch_control(options->store, names, options->served_count, on_control, on_cancel_resync, c);
     free(names);
     return c;
 }
@@ -707,12 +248,7 @@ void consumer_destroy(struct consumer *consumer, void (*on_closed)(void *arg), v
     consumer->on_closed = on_closed;
     consumer->closed_arg = arg;
     consumer->state = CONSUMER_DRAINED;
-    while (consumer->held) {
-        struct held *h = consumer->held;
-        if (h->state == HELD_RUNNING)
-            job_run_abandon(h->run);
-        enter_leaving(h);
-    }
+    held_abandon(&consumer->held);
     uv_close((uv_handle_t *)&consumer->renew_timer, on_timer_closed);
     uv_close((uv_handle_t *)&consumer->tick_timer, on_timer_closed);
 }
@@ -720,8 +256,7 @@ void consumer_destroy(struct consumer *consumer, void (*on_closed)(void *arg), v
 void consumer_reconnected(struct consumer *consumer)
 {
     renew_all(consumer);
-    for (struct held *h = consumer->held; h; h = h->next)
-        held_step(h, EVENT_TIMER);
+    held_retry(&consumer->held);
     on_wake(consumer, NULL);
 }
 
@@ -735,6 +270,5 @@ void consumer_drain(struct consumer *consumer)
 void consumer_give_back(struct consumer *consumer)
 {
     consumer_drain(consumer);
-    for (struct held *h = consumer->held; h; h = h->next)
-        held_step(h, EVENT_GIVE_BACK);
+    held_give_back(&consumer->held);
 }

@@ -20,8 +20,7 @@ struct consumer_options {
     int64_t idle_ms;  /* when nothing was held for this long it drains by itself; 0: never */
     /* After consumer_drain, or a drain of its own: nothing is held any more. Once, never from inside a call. */
     void (*on_drained)(void *arg);
-    /* An admin asks for a look at a served language's toolchain. */
-    void (*on_prepare)(void *arg, struct served *served);
+    void (*on_errand)(void *arg, const struct store_errand *errand); /* an admin asks for it */
     void *arg;
 };
 

@@ -8,6 +8,7 @@
  * other living executor has. */
 #include "box_command.h"
 #include "consumer.h"
+#include "errands.h"
 #include "figures.h"
 #include "info.h"
 #include "log.h"
@@ -54,6 +55,7 @@ struct executor {
     struct runner *runner;
     struct store *store;       /* from SERVING on */
     struct consumer *consumer; /* as the store */
+    struct errands *errands;   /* as the store */
     uv_signal_t signals[3];
     uv_timer_t beat_timer;
     uv_timer_t stage_timer;
@@ -92,13 +94,20 @@ static void on_store_closed(void *arg)
     consumer_destroy(x->consumer, on_consumer_closed, x);
 }
 
+static void on_errands_closed(void *arg)
+{
+    struct executor *x = arg;
+    x->errands = NULL;
+    store_destroy(x->store, on_store_closed, x);
+}
+
 static void enter_closing(struct executor *x)
 {
     x->stage = STAGE_CLOSING;
     uv_timer_stop(&x->stage_timer);
     uv_timer_stop(&x->beat_timer);
     if (x->store)
-        store_destroy(x->store, on_store_closed, x);
+        errands_destroy(x->errands, on_errands_closed, x);
     else
         on_consumer_closed(x);
 }
@@ -197,10 +206,35 @@ static void detect_version(struct served *served)
     log_event(LOG_INFO, "language", LOG_TEXT("language", served->lang->name), LOG_TEXT("version", version));
 }
 
-static void on_prepare(void *arg, struct served *served)
+static void on_errand(void *arg, const struct store_errand *errand)
 {
-    (void)arg; /* the next beat tells it */
-    detect_version(served);
+    struct executor *x = arg;
+    if (x->errands)
+        errands_take(x->errands, errand);
+}
+
+static void on_version(void *arg, const struct served *served)
+{
+    struct executor *x = arg;
+    log_event(LOG_INFO, "language", LOG_TEXT("language", served->lang->name), LOG_TEXT("version", served->version));
+    if (x->stage < STAGE_LEAVING)
+        send_beat(x);
+}
+
+static void open_errands(struct executor *x)
+{
+    x->errands = errands_create(&(struct errands_options){
+        .loop = &x->loop,
+        .store = x->store,
+        .executor = x->id,
+        .served = x->served,
+        .served_count = x->langs.count,
+        .languages_dir = x->config.languages_dir,
+        .box = x->box_argv[0][0],
+        .scratch_dir = x->config.scratch_dir,
+        .on_version = on_version,
+        .arg = x,
+    });
 }
 
 static int open_store(struct executor *x, struct err *err)
@@ -224,9 +258,10 @@ static int open_store(struct executor *x, struct err *err)
         .max_jobs = c->max_jobs,
         .idle_ms = c->idle_exit_s * 1000,
         .on_drained = on_drained,
-        .on_prepare = on_prepare,
+        .on_errand = on_errand,
         .arg = x,
     };
+    open_errands(x);
     x->consumer = consumer_create(&x->loop, &consumer);
     return 0;
 }

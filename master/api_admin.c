@@ -1,42 +1,78 @@
 /* /api/v1/admin/…: behind an admin's key, and each call in the audit log (guard.c does both). */
 #include "api.h"
+#include "errand.h"
 #include "guard.h"
 #include "master.h"
 
 #include <string.h>
 
-enum { GONE_MS = 3600000 }; /* an executor that was not seen for so long is forgotten */
+enum {
+    GONE_MS = 3600000,   /* an executor that was not seen for so long is forgotten */
+    PREPARE_WAIT_S = 30, /* for executors, unless the call says how long */
+    SWEEP_WAIT_S = 10,
+};
 
 /* ---- pull-images: toolchains ----------------------------------------------------------------------------------- */
 
-static void on_told(void *arg, const struct err *err, const int64_t *heard)
+static void put_answer(struct json_writer *w, const struct errand_answer *answer)
 {
-    struct call *call = arg;
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer->said, "version"));
+    const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer->said, "error"));
+    const cJSON *ms = cJSON_GetObjectItemCaseSensitive(answer->said, "ms");
+    json_open(w, NULL, '{');
+    json_put_str(w, "executor", answer->executor);
+    json_put_str(w, "language", answer->language);
+    json_put_str(w, "state", answer->state);
+    if (cJSON_IsNumber(ms) && ms->valuedouble >= 0 && ms->valuedouble < 9e15)
+        json_put_int(w, "ms", (int64_t)ms->valuedouble);
+    if (version)
+        json_put_bytes(w, "version", version, strlen(version));
+    if (error)
+        json_put_bytes(w, "error", error, strlen(error));
+    json_close(w, '}');
+}
+
+static void answer_pull_images(struct call *call, const struct err *err, const struct errand_report *report)
+{
     struct json_writer w = {0};
+    bool failed = false;
     if (err) {
         call_store_failed(call, err);
-        http_unref(call);
         return;
     }
-    const struct master *master = call->master;
+    for (size_t i = 0; i < report->count; i++)
+        failed |= strcmp(report->answers[i].state, "failed") == 0;
     json_open(&w, NULL, '{');
-    json_put_str(&w, "status", "requested");
+    json_put_str(&w, "status", !report->ended ? "running" : failed ? "failed" : "done");
     json_put_str(&w, "message",
-                 "Each executor looks at its toolchains again: /languages has what they are in a moment");
-    json_open(&w, "executors", '{');
-    for (size_t i = 0; i < master->langs.count; i++)
-        json_put_int(&w, master->language_names[i], heard[i]);
+                 !report->ended ? "It goes on; another call tells how far it is"
+                 : failed       ? "Where it failed, what was there before is used on"
+                                : "Toolchains are prepared, and their versions looked at again");
+    json_open(&w, "executors", '[');
+    for (size_t i = 0; i < report->count; i++)
+        put_answer(&w, &report->answers[i]);
+    json_close(&w, ']');
+    json_put_int(&w, "silent", report->silent);
     json_close(&w, '}');
-    json_close(&w, '}');
-    call_reply(call, 202, &w);
-    http_unref(call);
+    call_reply(call, report->ended ? 200 : 202, &w);
+}
+
+/* How long a call waits for executors; false: it was answered, because what it asks for is not allowed. */
+static bool errand_wait(struct call *call, int64_t unasked_s, int64_t *ret_ms)
+{
+    int64_t most = call->master->config.max_wait_s;
+    struct err err = {0};
+    if (call_wait_ms(call, most < unasked_s ? most : unasked_s, ret_ms, &err) == 0)
+        return true;
+    call_bad_request(call, &err);
+    return false;
 }
 
 void api_admin_pull_images(struct call *call)
 {
-    const struct master *master = call->master;
-    http_ref(call);
-    store_tell_prepare(master->store, master->language_names, master->langs.count, on_told, call);
+    int64_t wait_ms;
+    if (errand_wait(call, PREPARE_WAIT_S, &wait_ms))
+        errand_start(call, STORE_PREPARE, wait_ms, answer_pull_images);
 }
 
 /* ---- what asks language by language ---------------------------------------------------------------------------- */
@@ -47,6 +83,7 @@ struct sweep {
     struct err err; /* code 0: none failed */
     struct store_reaped reaped;
     int64_t forgotten;
+    int64_t swept;           /* work directories */
     struct json_writer dead; /* the list's rows */
     void (*answer)(struct sweep *sweep);
 };
@@ -90,7 +127,7 @@ static void answer_cleanup(struct sweep *sweep)
     json_put_int(&w, "expired", sweep->reaped.expired);
     json_close(&w, '}');
     json_put_int(&w, "executorsForgotten", sweep->forgotten);
-    json_put_int(&w, "workDirectories", 0); /* each is a file system of its run's own, and gone with it */
+    json_put_int(&w, "workDirectories", sweep->swept);
     json_close(&w, '}');
     call_reply(sweep->call, 200, &w);
 }
@@ -114,15 +151,31 @@ static void on_forgotten(void *arg, const struct err *err, const int64_t *count)
     sweep_unpend(sweep, err);
 }
 
-void api_admin_cleanup(struct call *call)
+/* An executor that does not answer keeps nobody from the rest. */
+static void clean_redis(struct call *call, const struct err *err, const struct errand_report *report)
 {
     const struct master *master = call->master;
+    if (err) {
+        call_store_failed(call, err);
+        return;
+    }
     struct sweep *sweep = sweep_create(call, answer_cleanup);
+    for (size_t i = 0; i < report->count; i++) {
+        double removed = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(report->answers[i].said, "removed"));
+        sweep->swept += removed > 0 && removed < 1e9 ? (int64_t)removed : 0;
+    }
     sweep->pending += master->langs.count + 1;
     for (size_t i = 0; i < master->langs.count; i++)
         store_reap(master->store, master->language_names[i], on_reaped, sweep);
     store_forget_executors(master->store, GONE_MS, on_forgotten, sweep);
     sweep_unpend(sweep, NULL);
+}
+
+void api_admin_cleanup(struct call *call)
+{
+    int64_t wait_ms;
+    if (errand_wait(call, SWEEP_WAIT_S, &wait_ms))
+        errand_start(call, STORE_SWEEP, wait_ms, clean_redis);
 }
 
 /* ---- dead jobs ------------------------------------------------------------------------------------------------- */

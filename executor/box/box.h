@@ -35,7 +35,7 @@ struct config {
     const char *cgroup;    /* "auto", "off" or a path in the hierarchy */
     const char *scratch;   /* the folder in which tier B makes directories */
     uint32_t tier;         /* that was asked for by name, BOX_TIER_NONE: the best there is */
-    bool probe;
+    bool probe, sweep;
     bool two_ids; /* the keeper is root; else the launcher and the program share its id */
 };
 

@@ -19,6 +19,7 @@
  * without one, samples of /proc (tree.c), rlimits, Landlock (landlock.c), ids without capabilities, and the seccomp
  * filter (filter.c); all of them stand before the first byte of the user's runs. */
 #include "box.h"
+#include "scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,7 @@ static const char help[] =
     "  --uid-base N            first of the two host ids that slot 0 uses, when started as root\n"
     "  --tier best|A|A-|B      the isolation to give; what cannot be had stops the start\n"
     "  --probe                 prints what this machine gives; status 1 when it is nothing\n"
+    "  --sweep                 removes the directories that dead boxes of tier B left, and prints how many\n"
     "  --version, --help\n";
 
 static _Noreturn void usage(void)
@@ -155,6 +157,8 @@ static void setup_options(struct config *config, int argc, char **argv)
         }
         if (strcmp(name, "probe") == 0)
             config->probe = true;
+        else if (strcmp(name, "sweep") == 0)
+            config->sweep = true;
         else if (i + 1 == argc)
             die("--%s wants a value", name);
         else
@@ -227,6 +231,15 @@ static void print_hello(const struct box_hello *hello)
     printf("%-17s %s\n", "tier", tier_name(hello->tier));
 }
 
+static int print_swept(const struct config *config)
+{
+    int removed = scratch_sweep(config);
+    if (removed < 0)
+        die("--scratch %s: %s", config->scratch, strerror(-removed));
+    printf("%d\n", removed);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct config config = {.cgroup = "auto", .scratch = "/tmp"};
@@ -234,6 +247,8 @@ int main(int argc, char **argv)
     int status = 0;
 
     setup_options(&config, argc, argv);
+    if (config.sweep)
+        return print_swept(&config);
     setup_ids(&config);
     setup_death_signal(&config);
     struct keeper *keeper = keeper_create(&config);

@@ -68,18 +68,28 @@ void scratch_clear(int fd)
         ;
 }
 
-static void sweep(int parent_fd)
+static int sweep(int parent_fd)
 {
+    int removed = 0;
     DIR *dir = dir_open(parent_fd, ".");
     for (const struct dirent *entry; (entry = dir_next(dir)) != NULL;) {
         DIR *box = strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 ? dir_open(parent_fd, entry->d_name) : NULL;
         if (box != NULL && flock(dirfd(box), LOCK_EX | LOCK_NB) == 0) {
             scratch_clear(dirfd(box));
-            unlinkat(parent_fd, entry->d_name, AT_REMOVEDIR);
+            removed += unlinkat(parent_fd, entry->d_name, AT_REMOVEDIR) == 0;
         }
         if (box != NULL)
             closedir(box);
     }
+    return removed;
+}
+
+int scratch_sweep(const struct config *config)
+{
+    int parent_fd = open(config->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int removed = parent_fd < 0 ? -errno : sweep(parent_fd);
+    close_fds(&parent_fd, 1);
+    return removed;
 }
 
 /* Where an image has made /work (or /tmp) a link to SCRATCH/work, that leads to our runs' directory: then a program's

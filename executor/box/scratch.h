@@ -8,6 +8,8 @@ struct scratch_use {
     uint64_t bytes, inodes;
 };
 
+/* Removes what dead boxes left: how many directories, or -errno. */
+int scratch_sweep(const struct config *config);
 /* Removes what dead boxes left, then makes the box's directory for `owner`, and locks it. A descriptor, or -errno. */
 int scratch_create(const struct config *config, uid_t owner, char ret_path[PATH_MAX]);
 void scratch_clear(int fd); /* removes everything in it; nothing that could change it may be alive */
