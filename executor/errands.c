@@ -3,6 +3,7 @@
  * "version", "error", "removed"}, all but the state only where there is something to say. */
 #include "errands.h"
 #include "command.h"
+#include "figures.h"
 #include "json.h"
 #include "log.h"
 
@@ -90,6 +91,7 @@ static void tell_end(struct errands *e, struct chore *chore, int64_t removed)
               LOG_TEXT("language", chore->served->lang->name), LOG_TEXT("state", state), LOG_INT("ms", ms),
               LOG_TEXT("version", prepares ? chore->served->version : NULL), LOG_INT("removed", removed),
               LOG_TEXT("error", *chore->error ? chore->error : NULL));
+    metric_add(&figure_errands, 1, prepares ? "prepare" : "sweep", state);
     chore->stage = STAGE_NONE;
     chore->call_count = 0;
 }

@@ -36,6 +36,8 @@ struct metric figure_box_start_seconds = {
     SECONDS("sentinel_executor_box_start_duration_seconds", "From a box's start to its first word.")};
 struct metric figure_run_failures = {
     COUNTER("sentinel_executor_run_failures_total", "Runs that a box failed, through no fault of the program.")};
+struct metric figure_errands = {COUNTER("sentinel_executor_errands_total", "What admins asked for beside jobs."),
+                                .labels = {"kind", "outcome"}};
 struct metric figure_run_setup_seconds = {
     SECONDS("sentinel_executor_run_setup_duration_seconds", "From a box's request to its program's start.")};
 struct metric figure_run_cleanup_seconds = {
@@ -56,6 +58,7 @@ static struct metric *const all[] = {
     &figure_box_ends,
     &figure_box_start_seconds,
     &figure_run_failures,
+    &figure_errands,
     &figure_run_setup_seconds,
     &figure_run_cleanup_seconds,
     &slots,

@@ -18,6 +18,7 @@ extern struct metric figure_box_starts;
 extern struct metric figure_box_ends;
 extern struct metric figure_box_start_seconds;
 extern struct metric figure_run_failures;
+extern struct metric figure_errands; /* kind: prepare or sweep; outcome: done or failed */
 extern struct metric figure_run_setup_seconds;
 extern struct metric figure_run_cleanup_seconds;
 

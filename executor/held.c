@@ -450,7 +450,7 @@ void held_begin(struct held_pool *pool, struct served *served, const struct stor
     metric_observe(&figure_queue_seconds, waited_ms > 0 ? (double)waited_ms / 1000 : 0, h->served->lang->name);
     struct err err;
     log_event(LOG_DEBUG, "job claimed", LOG_TEXT("job", h->id), LOG_TEXT("language", h->served->lang->name),
-              LOG_INT("attempt", job->attempt));
+              LOG_INT("attempt", job->attempt), LOG_INT("waitedMs", waited_ms));
     if (goes_back) {
         h->goes_back = true;
         held_step(h, EVENT_ENDED);

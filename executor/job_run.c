@@ -178,6 +178,12 @@ static bool all_collected(const struct lang_step *step, const struct bundle *col
     return found >= wanted && collected->count > 0;
 }
 
+static void note_contended(const struct job_run *job)
+{
+    metric_add(&figure_reruns, 1, job->lang->name);
+    log_event(LOG_INFO, "run contended, made again", LOG_TEXT("job", job->id), LOG_TEXT("language", job->lang->name));
+}
+
 static void take_compilation(struct job_run *job, struct box_answer *answer)
 {
     const struct lang_step *step = &job->lang->compile;
@@ -186,7 +192,7 @@ static void take_compilation(struct job_run *job, struct box_answer *answer)
     char reason[VERDICT_REASON_SIZE];
     metric_observe(&figure_compile_seconds, (double)answer->reply->wall_us / 1e6, job->lang->name);
     if (verdict_contended(answer->reply, &step->limits) && !earlier->contended) {
-        metric_add(&figure_reruns, 1, job->lang->name);
+        note_contended(job);
         earlier->contended = true;
         job_step(job, EVENT_AGAIN);
         return;
@@ -244,7 +250,7 @@ static void take_test(struct job_run *job, size_t index, bool alone, const struc
     const struct box_reply *reply = answer->reply;
     struct earlier *earlier = &job->earlier[index];
     if (verdict_contended(reply, &job->limits) && !alone && !earlier->contended) {
-        metric_add(&figure_reruns, 1, job->lang->name);
+        note_contended(job);
         earlier->contended = true;
         earlier->waited_us = (int64_t)reply->runqueue_us;
         earlier->wall_us = (int64_t)reply->wall_us;

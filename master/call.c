@@ -1,6 +1,7 @@
 /* The forms in which every handler answers. Nothing here knows h2o. */
 #include "call.h"
 #include "figures.h"
+#include "log.h"
 #include "master.h"
 
 #include <errno.h>
@@ -86,11 +87,32 @@ void call_bad_request(struct call *call, const struct err *err)
         call_error(call, 422, "invalid_request", err->field, err->msg);
 }
 
+/* A flood of refusals is a line every ten seconds for each code, not one each. */
+static void log_refusing(const char *code)
+{
+    enum { PERIOD_MS = 10000, CODES = 8 };
+    static struct {
+        const char *code; /* literals */
+        int64_t next_ms, count;
+    } refusals[CODES];
+    size_t i = 0;
+    while (i + 1 < CODES && refusals[i].code && strcmp(refusals[i].code, code) != 0)
+        i++;
+    refusals[i].code = code;
+    refusals[i].count++;
+    if (now_mono_ms() < refusals[i].next_ms)
+        return;
+    log_event(LOG_WARN, "refusing", LOG_TEXT("code", code), LOG_INT("requests", refusals[i].count));
+    refusals[i].next_ms = now_mono_ms() + PERIOD_MS;
+    refusals[i].count = 0;
+}
+
 void call_retry_later(struct call *call, const char *code, const char *message, int64_t retry_after_s)
 {
     char seconds[24];
     snprintf(seconds, sizeof seconds, "%lld", (long long)(retry_after_s > 0 ? retry_after_s : 1));
     http_add_header(call, "retry-after", seconds);
+    log_refusing(code);
     call_error(call, 503, code, NULL, message);
 }
 

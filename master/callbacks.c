@@ -3,6 +3,7 @@
  * at least once. All attempts of one end of a job carry the same delivery id. */
 #include "callbacks.h"
 #include "address.h"
+#include "figures.h"
 #include "job_view.h"
 #include "log.h"
 #include "master.h"
@@ -88,6 +89,7 @@ static void on_answer(void *arg, const struct outbound_answer *answer)
     else if (!delivered)
         snprintf(error, sizeof error, "it answered %ld%s", answer->status,
                  answer->status < 400 ? ", and redirects are not followed" : "");
+    metric_add(&figure_callbacks, 1, delivered ? "delivered" : again ? "again" : "failed");
     log_event(delivered ? LOG_INFO : LOG_WARN, delivered ? "callback delivered" : "callback not delivered",
               LOG_TEXT("job", delivery->id), LOG_INT("attempt", delivery->attempt), LOG_INT("status", answer->status),
               LOG_TEXT("error", *error ? error : NULL));

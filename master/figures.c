@@ -21,6 +21,8 @@ struct metric figure_refusals = {COUNTER("sentinel_http_refusals_total", "Reques
                                  .labels = {"reason"}};
 struct metric figure_submissions = {COUNTER("sentinel_submissions_total", "Valid submissions that this master got."),
                                     .labels = {"language"}};
+struct metric figure_callbacks = {COUNTER("sentinel_callbacks_total", "Attempts to deliver a callback."),
+                                  .labels = {"outcome"}};
 static struct metric open_requests = {GAUGE("sentinel_http_open_requests", "Requests that wait for their answer.")};
 static struct metric redis_up = {GAUGE("sentinel_redis_up", "1 when Redis is reached and accepted.")};
 
@@ -42,9 +44,9 @@ static struct metric verdicts = {COUNTER("sentinel_jobs_verdicts_total", "Verdic
 static struct metric executors = {GAUGE("sentinel_executors", "Executors that are alive."), .labels = {"language"}};
 static struct metric slots = {GAUGE("sentinel_slots", "Slots of all living executors."), .labels = {"state"}};
 
-static struct metric *const own[] = {&figure_requests,      &figure_request_seconds, &figure_refusals,
-                                     &figure_submissions,   &open_requests,          &redis_up,
-                                     &store_metric_seconds, &store_metric_connects};
+static struct metric *const own[] = {&figure_requests,    &figure_request_seconds, &figure_refusals,
+                                     &figure_submissions, &figure_callbacks,       &open_requests,
+                                     &redis_up,           &store_metric_seconds,   &store_metric_connects};
 static struct metric *const shared[] = {&waiting,  &running,  &dead,      &enqueued, &requeued,
                                         &finished, &verdicts, &executors, &slots};
 

@@ -69,6 +69,35 @@ def check_alerts():
     ok(not missing, "OPERATIONS.md says of each alert what to do", missing)
 
 
+def tables(text, column):
+    """The rows of each table that has this column: {column: cell}."""
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        head, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in block.splitlines()]
+        if column in head:
+            yield [dict(zip(head, row)) for row in rows]
+
+
+def check_what_is_ill():
+    """Each row of the handbook's tables of symptoms names a metric and a log line that there are, and an act; and every setting
+    and program that the page names exists."""
+    text = (TOP / "docs/OPERATIONS.md").read_text()
+    source = "".join(path.read_text() for folder in ("master", "executor", "common") for path in sorted((TOP / folder).rglob("*.c")))
+    events = {event for call in re.findall(r"\b(?:log_(?:event|audit|held|write\w*)|audit)\((.*?);", source, re.S)
+              for event in re.findall(r'"([^"]+)"', call)}
+    found = list(tables(text, "log line"))
+    ok([len(rows) > 10 for rows in found] == [True, True], "both tables of symptoms are read", [len(rows) for rows in found])
+    for row in (row for rows in found for row in rows):
+        name = next(iter(row.values()))
+        _, unknown = unknown_metrics([row["metric"]])
+        named = re.findall(r"`([^`]+)`", row["log line"])
+        ok("sentinel_" in row["metric"] and not unknown, f"its metric is there: {name}", unknown or row)
+        ok(events & set(named), f"its log line is there: {name}", named)
+        ok(row["do"], f"it says what to do: {name}")
+    settings_there = set(re.findall(r"`(SENTINEL_\w+)`", (TOP / "docs/SETTINGS.md").read_text()))
+    missing = {name for name in re.findall(r"SENTINEL_[A-Z0-9_]+", text) if name not in settings_there}
+    ok(not missing, "each setting that OPERATIONS.md names is there", missing)
+
+
 def check_dashboard():
     """Each metric in it is one of ours, and Prometheus takes each expression, Grafana's variables filled in."""
     panels = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
@@ -88,6 +117,7 @@ check_settings(sys.argv[1])
 check_languages()
 check_links()
 check_alerts()
+check_what_is_ill()
 check_dashboard()
 print(f"1..{count}")
 sys.exit(failed > 0)
