@@ -68,7 +68,7 @@ const char *request_parse(char *bytes, size_t len, const struct box_limits *most
 enum run_fd { RUN_STDIN, RUN_BUNDLE, RUN_STDOUT, RUN_STDERR, RUN_REPORT, RUN_CGROUP, RUN_FDS };
 
 enum note_kind {
-    NOTE_READY,   /* launcher → keeper, once: the root stands */
+    NOTE_READY,   /* launcher → keeper, once: the root stands; `status`: its /proc is the host's */
     NOTE_FAILED,  /* launcher or init → keeper: `step` and `error` */
     NOTE_INIT,    /* launcher → keeper, with a pidfd of the run's init */
     NOTE_STARTED, /* init → keeper, with the work directory: the program was exec'd */
@@ -96,8 +96,9 @@ struct confinement {
     const struct config *config;
     uint32_t tier;
     struct sock_fprog filters[FILTER_COUNT];
-    int fence_fd;   /* Landlock's ruleset of tier A, and of the outer domains of tier B; -1: none */
-    int scratch_fd; /* tier B: the box's directory, where `scratch` says; else -1 */
+    bool proc_is_hosts; /* tier A: a /proc of the box's own could not be had */
+    int fence_fd;       /* Landlock's ruleset of tier A, and of the outer domains of tier B; -1: none */
+    int scratch_fd;     /* tier B: the box's directory, where `scratch` says; else -1 */
     char scratch[PATH_MAX];
     rlim_t uid_processes; /* RLIMIT_NPROC less a run's own: what else counts */
 };
@@ -113,8 +114,8 @@ void domain_end(void);
 
 /* The root file system, made once by the launcher, and what is fresh in it for each run. 0 or -errno, and `step`
  * names what failed. */
-int root_setup(const struct config *config, char step[128]) MUST_USE;
-int root_setup_run(const struct request *r, int *ret_work_fd, char step[128]) MUST_USE;
+int root_setup(const struct config *config, bool *ret_proc_is_hosts, char step[128]) MUST_USE;
+int root_setup_run(const struct request *r, bool proc_is_hosts, int *ret_work_fd, char step[128]) MUST_USE;
 /* Writes the request's files into the work directory. */
 int root_write_files(const struct request *r, int work_fd, int bundle_fd, char step[128]) MUST_USE;
 

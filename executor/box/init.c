@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -108,7 +109,7 @@ static int setup_landlock(void)
 {
     if (start.rules_fd < 0)
         return 0; /* extra in this tier; its absence is in the hello */
-    if (start.c->tier == BOX_TIER_B && view_add_self(start.rules_fd) < 0)
+    if ((start.c->tier == BOX_TIER_B || start.c->proc_is_hosts) && view_add_self(start.rules_fd) < 0)
         return -1;
     return landlock_restrict(start.rules_fd);
 }
@@ -229,7 +230,21 @@ static int setup_view(const struct confinement *c, struct request *r, char step[
     }
     start.work_fd = run_fds[0];
     view_move_words(r, c->config, c->scratch);
-    start.rules_fd = view_ruleset(c->config, run_fds, step);
+    start.rules_fd = view_ruleset(c->config, run_fds, ARRAY_LEN(run_fds), step);
+    return start.rules_fd < 0 ? start.rules_fd : 0;
+}
+
+/* Which files may be opened, where the root alone does not say it. */
+static int setup_root_view(const struct confinement *c, char step[128])
+{
+    static const char *const names[] = {"/work", "/tmp", "/dev/shm"};
+    int run_fds[ARRAY_LEN(names)];
+    struct config config = *c->config;
+    if (config.languages != NULL)
+        config.languages = BOX_LANGUAGES;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        run_fds[i] = open(names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    start.rules_fd = view_ruleset(&config, run_fds, ARRAY_LEN(run_fds), step);
     return start.rules_fd < 0 ? start.rules_fd : 0;
 }
 
@@ -244,7 +259,9 @@ static void setup_run(const struct confinement *c, struct request *r, int bundle
         if (error == 0)
             error = setup_view(c, r, step);
     } else if (error == 0) {
-        error = root_setup_run(r, &start.work_fd, step);
+        error = root_setup_run(r, c->proc_is_hosts, &start.work_fd, step);
+        if (error == 0 && c->proc_is_hosts)
+            error = setup_root_view(c, step);
     }
     if (error == 0)
         error = root_write_files(r, start.work_fd, bundle_fd, step);
@@ -277,6 +294,18 @@ static uint64_t own_cpu_us(void)
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* Held, the program's entry in /proc, which its ruleset names, cannot be forgotten and made anew. It is our eldest
+ * child's, by its number in whatever namespace that /proc is of. */
+static void hold_entry(void)
+{
+    char children[4096], path[32];
+    if (read_at(AT_FDCWD, "/proc/thread-self/children", children, sizeof children) < 0)
+        return;
+    snprintf(path, sizeof path, "/proc/%lu", strtoul(children, NULL, 10));
+    if (open(path, O_PATH | O_CLOEXEC) < 0)
+        return; /* it has ended already */
+}
+
 void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t launcher)
 {
     static alignas(16) char stack[64 << 10];
@@ -295,10 +324,8 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
     if (asked_to_end)
         kill(-1, SIGKILL); /* the signal came before there was a program */
 
-    char self[32];
-    snprintf(self, sizeof self, "/proc/%d", (int)program);
-    if (c->tier == BOX_TIER_B && open(self, O_PATH | O_CLOEXEC) < 0)
-        self[0] = '\0'; /* held, the entry that the ruleset names cannot be forgotten and made anew */
+    if (c->tier == BOX_TIER_B || c->proc_is_hosts)
+        hold_entry();
 
     struct note note = {.kind = NOTE_STARTED, .at_us = now_us(), .cpu_us = own_cpu_us()};
     if (message_send(report_fd, &note, sizeof note, &start.work_fd, 1) < 0 && c->tier != BOX_TIER_B)

@@ -117,8 +117,10 @@ static int await_ready(struct keeper *k, char why[160])
             got = message_receive(k->launcher_socket, &note, sizeof note, NULL, 0, 0);
         while (got == -ECONNRESET);
     }
-    if (got == sizeof note && note.kind == NOTE_READY)
+    if (got == sizeof note && note.kind == NOTE_READY) {
+        k->confinement.proc_is_hosts = note.status != 0;
         return 0;
+    }
     snprintf(why, 160, "%.100s: %s", note.step, strerror(note.error));
     return note.error > 0 ? -note.error : -EINVAL;
 }
@@ -285,8 +287,9 @@ void keeper_setup_hello(const struct keeper *k, struct box_hello *ret_hello)
     }
     tell(h, BOX_MECH_SECCOMP, true, "%u + %u + %u instructions", c->filters[FILTER_RUN].len,
          c->filters[FILTER_RUN_ALONE].len, c->filters[FILTER_COMPILE].len);
-    tell(h, BOX_MECH_LANDLOCK, c->fence_fd >= 0, c->fence_fd >= 0 ? "version %u" : "version %u, of use from 4 on",
-         h->landlock_abi);
+    const char *more = c->fence_fd < 0 ? ", of use from 4 on" : "";
+    tell(h, BOX_MECH_LANDLOCK, c->fence_fd >= 0, "version %u%s", h->landlock_abi,
+         c->proc_is_hosts ? ", of files too: no /proc of the box's own can be had" : more);
     for (int i = BOX_MECH_CGROUP_MEMORY; i <= BOX_MECH_CGROUP_CPU; i++) {
         if (k->cgroup != NULL)
             tell(h, i, true, "version %u", h->cgroup_version);

@@ -182,12 +182,12 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
         domain_end(); /* nothing is left, unless the init was killed */
 }
 
-static void setup_namespaces(const struct confinement *c, int socket)
+static void setup_namespaces(struct confinement *c, int socket)
 {
     char step[128];
     setup_identity(c, socket);
     setup_names(socket);
-    int error = root_setup(c->config, step);
+    int error = root_setup(c->config, &c->proc_is_hosts, step);
     if (error < 0) {
         errno = -error;
         setup_failed(socket, step);
@@ -212,7 +212,7 @@ void launcher_main(const struct confinement *shared, int socket)
     }
     setup_standard_streams(socket);
 
-    struct note ready = {.kind = NOTE_READY};
+    struct note ready = {.kind = NOTE_READY, .status = c.proc_is_hosts};
     if (message_send(socket, &ready, sizeof ready, NULL, 0) < 0)
         _exit(2);
     for (;;) {

@@ -1,7 +1,7 @@
 /* The box's root file system. Made once: a tmpfs that becomes the root by pivot_root, with the grants bound read-only,
  * five device nodes, and nothing else of the host's. Fresh for each run, in the init's own mount namespace: the work
  * directory, /tmp, /dev/shm and /proc; they vanish with that namespace, so there is nothing to clean up. */
-#include "box.h"
+#include "landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,7 +122,22 @@ static int setup_pivot(char step[128])
     return 0;
 }
 
-int root_setup(const struct config *config, char step[128])
+/* Where a path of the /proc that we see is masked, the kernel allows none beside it: then that one is shown, and
+ * Landlock closes it but for a program's own entry. */
+static int setup_proc(bool *ret_is_hosts)
+{
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+        return 0;
+    int error = errno;
+    bool can_close = landlock_version() >= LANDLOCK_SCOPES_ABI;
+    errno = error;
+    if (error != EPERM || !can_close || mount("/old/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
+        return -1;
+    *ret_is_hosts = true;
+    return 0;
+}
+
+int root_setup(const struct config *config, bool *ret_proc_is_hosts, char step[128])
 {
     int languages_fd = open_languages(config);
     int error = setup_pivot(step);
@@ -136,7 +151,7 @@ int root_setup(const struct config *config, char step[128])
         if (setup_bind(config->grants[i], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) < 0)
             return failed(step, "grant ", config->grants[i]);
     }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+    if (setup_proc(ret_proc_is_hosts) < 0)
         return failed(step, "/proc of the box", "");
     if (umount2("/old", MNT_DETACH) < 0 || rmdir("/old") < 0)
         return failed(step, "leaving the old root", "");
@@ -165,9 +180,10 @@ int root_write_files(const struct request *r, int work_fd, int bundle_fd, char s
     return 0;
 }
 
-int root_setup_run(const struct request *r, int *ret_work_fd, char step[128])
+int root_setup_run(const struct request *r, bool proc_is_hosts, int *ret_work_fd, char step[128])
 {
     char options[96];
+    const uint64_t proc_flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     snprintf(options, sizeof options, "mode=1777,nr_inodes=%d,size=%llu", RUN_INODES,
              (unsigned long long)r->head.limits.scratch_bytes);
     if (mount("tmpfs", "/work", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
@@ -177,7 +193,8 @@ int root_setup_run(const struct request *r, int *ret_work_fd, char step[128])
     if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
         return failed(step, "fresh /dev/shm", "");
     /* Read-only: no process may change its oom_score_adj or write through /proc/<pid>/mem; without the init. */
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "hidepid=2") < 0)
+    if (proc_is_hosts ? restrict_mount("/proc", proc_flags, AT_RECURSIVE) < 0
+                      : mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "hidepid=2") < 0)
         return failed(step, "fresh /proc", "");
     int work_fd = open("/work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (work_fd < 0)

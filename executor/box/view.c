@@ -41,13 +41,16 @@ static int grant(int ruleset_fd, const char *path, uint64_t rights, char step[12
     return error;
 }
 
-int view_ruleset(const struct config *config, const int run_fds[2], char step[128])
+int view_ruleset(const struct config *config, const int run_fds[], size_t run_fd_count, char step[128])
 {
     snprintf(step, 128, "Landlock's ruleset");
     int fd = landlock_files(), error = 0;
-    if (fd < 0 || landlock_grant(fd, run_fds[0], LANDLOCK_CHANGE) < 0 ||
-        landlock_grant(fd, run_fds[1], LANDLOCK_CHANGE) < 0)
+    if (fd < 0)
         return -errno;
+    for (size_t i = 0; i < run_fd_count; i++) {
+        if (landlock_grant(fd, run_fds[i], LANDLOCK_CHANGE) < 0)
+            return -errno;
+    }
     if (config->languages != NULL)
         error = grant(fd, config->languages, LANDLOCK_READ | LANDLOCK_EXECUTE, step);
     for (size_t i = 0; i < config->grant_count && error == 0; i++)
