@@ -409,8 +409,7 @@ def test_death_of_the_keeper_ends_everything():
 
 def test_death_of_the_launcher_is_answered(box_a):
     first = box_a.launcher()
-    run_id = box_a.start_probe("sleep")
-    wait_until(lambda: children(first), what="the init")
+    run_id = start_and_see(box_a)
     os.kill(first, signal.SIGKILL)
     reply = box_a.reply()
     assert (reply.id, reply.status, reply.message) == (run_id, "failed", "the launcher died")
