@@ -13,20 +13,27 @@ import tempfile
 import pytest
 
 from box import SCALE
-from conftest import HAS_B, scratch_folder
+from conftest import HAS_B, USER, scratch_folder
 
 BOX = pathlib.Path(os.environ.get("SENTINEL_BOX", "/nonexistent"))
 LANGUAGES = os.environ.get("SENTINEL_LANGUAGES_DIR", str(pathlib.Path(__file__).resolve().parents[2] / "languages"))
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+
+
+def as_user(number):
+    """One for each way: two run at a time, and processes are counted for an id."""
+    user = USER + number * 1_000_000
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
+
+
 # name → (what stands before the command, its options, the tier that must come of it)
 WAYS = {
     "A": ([], ["--tier", "A"], "A"),
     "A-": ([], ["--tier", "A-"], "A-"),
-    "user": (NOBODY, [], "A-"),
-    "userns": ([*NOBODY, "unshare", "--user", "--map-root-user", "--"], [], "A-"),
+    "user": (as_user(1), [], "A-"),
+    "userns": ([*as_user(2), "unshare", "--user", "--map-root-user", "--"], [], "A-"),
 }
 if HAS_B:
-    WAYS |= {"B": ([], ["--tier", "B"], "B"), "user-B": (NOBODY, ["--tier", "B"], "B")}
+    WAYS |= {"B": ([], ["--tier", "B"], "B"), "user-B": (as_user(3), ["--tier", "B"], "B")}
 
 
 def built(name):
