@@ -82,8 +82,12 @@ static const struct setting table[] = {
     {"host", NULL, PROGRAM_MASTER, TEXT(host), "127.0.0.1", .help = "address to listen on"},
     {"port", "PORT", PROGRAM_MASTER, INT(port), "8080", RANGE(1, 65535),
      .help = "port to listen on; 001's option is `--http-port`"},
+    {"mode", NULL, PROGRAM_MASTER, TEXT(mode), "both", .choices = "both|grpc|http",
+     .help = "what to listen for; a build without gRPC serves HTTP when it is told both"},
+    {"grpc-port", NULL, PROGRAM_MASTER, INT(grpc_port), "50051", RANGE(0, 65535),
+     .help = "port of gRPC, without TLS, on the same address; 0: any that is free, which the log tells"},
     {"max-body-kb", NULL, PROGRAM_MASTER, INT(max_body_kb), "8192", RANGE(1, 65536),
-     .help = "size of a request's body, then 413"},
+     .help = "size of a request's body or gRPC message, then 413"},
     {"max-connections", NULL, PROGRAM_MASTER, INT(max_connections), "10000", RANGE(1, 1000000),
      .help = "open connections, then 503; never more than descriptors are left for"},
     {"max-held-mb", NULL, PROGRAM_MASTER, INT(max_held_mb), "256", RANGE(1, 65536),
@@ -328,9 +332,8 @@ static const struct setting *find_option(const char *name, size_t len, enum prog
 static const char *spelling_of(const char *option)
 {
     static const char *const others[][2] = {
-        {"-http-port", "--port"},
-        {"--http-port", "--port"},
-        {"-v", "--log-level"},
+        {"-grpc-port", "--grpc-port"}, {"-http-port", "--port"}, {"--http-port", "--port"},
+        {"-mode", "--mode"},           {"-v", "--log-level"},
     };
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (strncmp(option, others[i][0], strcspn(option, "=")) == 0 && !others[i][0][strcspn(option, "=")])

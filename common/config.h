@@ -37,6 +37,8 @@ struct config {
     /* master */
     char *host;
     int64_t port;
+    char *mode;        /* "both", "grpc" or "http" */
+    int64_t grpc_port; /* 0: any free one */
     int64_t max_body_kb;
     int64_t max_connections;
     int64_t max_held_mb;

@@ -10,9 +10,10 @@
 
 /* ---- UTF-8 --------------------------------------------------------------------------------------------------- */
 
-/* Length of the valid sequence at s (1 to 4), or 0. Ranges from RFC 3629, section 4. */
-static size_t utf8_length(const unsigned char *s, size_t left)
+/* Ranges from RFC 3629, section 4. */
+size_t utf8_length(const char *data, size_t left)
 {
+    const unsigned char *s = (const unsigned char *)data;
     unsigned char lead = s[0];
     if (lead < 0x80)
         return 1;
@@ -31,9 +32,8 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 
 bool utf8_valid(const char *data, size_t len)
 {
-    const unsigned char *s = (const unsigned char *)data;
     for (size_t i = 0; i < len;) {
-        size_t step = utf8_length(s + i, len - i);
+        size_t step = utf8_length(data + i, len - i);
         if (step == 0)
             return false;
         i += step;
@@ -98,7 +98,7 @@ static int scan_string(struct scan *s, bool is_key)
             s->at += 2;
             continue;
         }
-        size_t step = utf8_length((const unsigned char *)s->text + s->at, s->len - s->at);
+        size_t step = utf8_length(s->text + s->at, s->len - s->at);
         if (step == 0)
             return malformed(s, "not UTF-8");
         s->at += step;
@@ -314,7 +314,7 @@ bool json_put_bytes(struct json_writer *w, const char *key, const char *data, si
     buf_add_char(&w->buf, '"');
     size_t plain = 0; /* bytes before i that are still to be copied as they are */
     for (size_t i = 0; i < len;) {
-        size_t step = utf8_length(s + i, len - i);
+        size_t step = utf8_length(data + i, len - i);
         if (step > 1 || (step == 1 && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7f)) {
             plain += step;
             i += step;

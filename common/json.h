@@ -36,6 +36,8 @@ void json_put_raw(struct json_writer *w, const char *key, const char *json, size
 
 /* Whether the bytes are UTF-8 (no surrogates, nothing overlong, up to U+10FFFF). */
 bool utf8_valid(const char *data, size_t len);
+/* Of the valid sequence at `data`, where `left` bytes are: 1 to 4; 0: there is none. */
+size_t utf8_length(const char *data, size_t left);
 
 /* *ret_data (free it; a NUL is added behind) and *ret_len from base64 with padding. EINVAL when it is none. */
 int base64_decode(const char *text, size_t len, char **ret_data, size_t *ret_len) MUST_USE;

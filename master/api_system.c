@@ -51,8 +51,6 @@ void api_languages(struct call *call)
     ask_load(call, on_load_for_languages);
 }
 
-/* unhealthy: no job can be taken. degraded: jobs are taken, but an executor lost a slot. No executor at all is
- * healthy: a service that scales to zero is so most of the time. */
 static void on_load_for_health(void *arg, const struct err *err, const struct store_load *load)
 {
     struct call *call = arg;
@@ -63,7 +61,7 @@ static void on_load_for_health(void *arg, const struct err *err, const struct st
     format_rfc3339(now_wall_ms(), time);
     fleet_init(&fleet, err ? NULL : load);
     json_open(&w, NULL, '{');
-    json_put_str(&w, "status", !connected ? "unhealthy" : fleet_healthy(&fleet) ? "healthy" : "degraded");
+    json_put_str(&w, "status", fleet_status(&fleet, connected));
     json_put_str(&w, "timestamp", time);
     json_put_str(&w, "version", SENTINEL_VERSION);
     json_put_str(&w, "redis", err && store_ready(call->master->store) ? err->msg : store_state(call->master->store));

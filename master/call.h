@@ -31,6 +31,7 @@ struct call {
 
     struct address client; /* valid when has_client */
     bool has_client;
+    bool patient;      /* while the master drains its waits go on */
     int admission;     /* guard.c's: what it thinks of the key */
     char owner_id[33]; /* what `owner` points to, unless it is "" */
 

@@ -264,6 +264,11 @@ bool fleet_healthy(const struct fleet *fleet)
     return true;
 }
 
+const char *fleet_status(const struct fleet *fleet, bool redis_ready)
+{
+    return !redis_ready ? "unhealthy" : fleet_healthy(fleet) ? "healthy" : "degraded";
+}
+
 size_t fleet_serving(const struct fleet *fleet, const char *language)
 {
     size_t count = 0;

@@ -36,5 +36,8 @@ int64_t fleet_slots(const struct fleet *fleet, bool up);
 
 /* Whether every executor that is alive has all its slots. */
 bool fleet_healthy(const struct fleet *fleet);
+/* unhealthy: no job can be taken. degraded: jobs are taken, but an executor lost a slot. No executor at all is healthy:
+ * a service that scales to zero is so most of the time. */
+const char *fleet_status(const struct fleet *fleet, bool redis_ready);
 
 #endif

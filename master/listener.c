@@ -8,16 +8,14 @@
 #include "base.h"
 #include "linger.h"
 #include "log.h"
+#include "socket.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <h2o.h>
 
 enum {
-    BACKLOG = 1024,
     LOOK_MS = 10,
     RECEIVE_BUFFER = 256 * 1024, /* the kernel's, of each connection: what can come between two looks */
 };
@@ -180,34 +178,11 @@ static void on_connection(uv_stream_t *stream, int status)
 
 /* ---- the module ------------------------------------------------------------------------------------------------ */
 
-/* Bound and listening, so that what can fail has failed before the loop knows of anything. */
-static int open_socket(const char *host, int port, int *ret_fd, struct err *err)
-{
-    char service[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found;
-    snprintf(service, sizeof service, "%d", port);
-    int r = getaddrinfo(*host ? host : NULL, service, &hints, &found);
-    if (r != 0)
-        return err_set_field(err, EINVAL, "host", "cannot listen on \"%s\": %s", host, gai_strerror(r));
-    cleanup_fd int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){RECEIVE_BUFFER}, sizeof(int)) < 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-        r = errno;
-    freeaddrinfo(found);
-    if (r != 0)
-        return err_set_field(err, r, "port", "cannot listen on %s port %d: %s", host, port,
-                             r == EADDRINUSE ? "another program uses it" : strerror(r));
-    *ret_fd = steal_fd(&fd);
-    return 0;
-}
-
 int listener_create(uv_loop_t *loop, const struct listener_options *options, struct listener **ret_listener,
                     struct err *err)
 {
     int fd = -1;
-    int r = open_socket(options->host, options->port, &fd, err);
+    int r = socket_listen(options->host, options->port, "port", RECEIVE_BUFFER, &fd, err);
     if (r < 0)
         return r;
     struct listener *listener = xcalloc(1, sizeof *listener);
@@ -227,7 +202,7 @@ int listener_create(uv_loop_t *loop, const struct listener_options *options, str
 void listener_start(struct listener *listener, h2o_accept_ctx_t *accept)
 {
     listener->accept = accept;
-    if (uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection) < 0)
+    if (uv_listen((uv_stream_t *)&listener->tcp, SOCKET_BACKLOG, on_connection) < 0)
         abort(); /* it listens already */
     uv_check_start(&listener->look, on_look);
 }

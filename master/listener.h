@@ -1,5 +1,6 @@
 /* Accepts connections and hands them to h2o, within two bounds: how many there are, and how much memory the requests on
- * them hold. With http.c the only one who knows h2o. */
+ * them hold. With http1.c and
+ * http1_stream.c the only one who knows h2o. */
 #ifndef SENTINEL_LISTENER_H
 #define SENTINEL_LISTENER_H
 

@@ -1,9 +1,10 @@
-/* sentinel-master: accepts submissions over HTTP, puts them into Redis, answers with what executors made of them.
- * Holds no state of its own: any number of masters may stand before one Redis. */
+/* sentinel-master: accepts submissions over HTTP and gRPC, puts them into Redis, answers with what executors made of
+ * them. Holds no state of its own: any number of masters may stand before one Redis. */
 #include "api.h"
 #include "callbacks.h"
 #include "dead.h"
 #include "figures.h"
+#include "grpc.h"
 #include "guard.h"
 #include "http1.h"
 #include "key_command.h"
@@ -22,7 +23,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { DRAIN_MS = 10000 }; /* for answers that are on their way when the end is asked for */
+/* For answers that are on their way when the end is asked for; the last part is for those of waits that were cut. */
+enum { DRAIN_MS = 10000, DRAIN_PATIENT_MS = 8000 };
 
 /* The native dialect, then the others. */
 static const struct http_route routes[] = {
@@ -63,7 +65,9 @@ static const struct http_route routes[] = {
 struct server {
     struct master master;
     uv_loop_t *loop;
-    struct http1 *http1;
+    struct http1 *http1; /* NULL: mode is grpc */
+    struct grpc *grpc;   /* NULL: mode is http */
+    int draining_servers;
     struct http_load load;
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t drain_timer;
@@ -81,17 +85,26 @@ static int fail(const struct err *err)
 static void on_drained(void *arg)
 {
     struct server *server = arg;
-    uv_stop(server->loop);
+    if (--server->draining_servers == 0)
+        uv_stop(server->loop);
 }
 
 static void on_drain_timeout(uv_timer_t *timer)
 {
+    struct server *server = timer->data;
     log_event(LOG_WARN, "clients left unanswered", LOG_INT("afterMs", DRAIN_MS));
-    on_drained(timer->data);
+    uv_stop(server->loop);
 }
 
-/* Stop accepting, end every wait with what is known, leave when the answers are sent. A second signal leaves at once.
- */
+static void on_patience_over(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    waiters_drain(server->master.waiters, true);
+    uv_timer_start(timer, on_drain_timeout, DRAIN_MS - DRAIN_PATIENT_MS, 0);
+}
+
+/* Stop accepting, end every wait that can be asked for again with what is known, leave when the answers are sent. A
+ * second signal leaves at once. */
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct server *server = handle->data;
@@ -101,12 +114,16 @@ static void on_signal(uv_signal_t *handle, int signum)
         return;
     }
     server->draining = true;
-    http1_drain(server->http1, on_drained, server);
-    waiters_drain(server->master.waiters);
+    server->draining_servers = (server->http1 != NULL) + (server->grpc != NULL);
+    if (server->http1)
+        http1_drain(server->http1, on_drained, server);
+    if (server->grpc)
+        grpc_drain(server->grpc, on_drained, server);
+    waiters_drain(server->master.waiters, false);
     streams_drain(server->master.streams);
     uv_timer_init(server->loop, &server->drain_timer);
     server->drain_timer.data = server;
-    uv_timer_start(&server->drain_timer, on_drain_timeout, DRAIN_MS, 0);
+    uv_timer_start(&server->drain_timer, on_patience_over, DRAIN_PATIENT_MS, 0);
 }
 
 /* The log is opened again, for who rotates it; the keys are read again. */
@@ -150,15 +167,15 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* As many as asked for, as far as descriptors go; the others are Redis', the log's, and of refused connections that
- * still send. */
+/* As many as asked for, as far as descriptors go; the others are gRPC's, Redis', the log's, and of refused connections
+ * that still send. */
 static size_t connection_limit(size_t wanted)
 {
     struct rlimit limit;
-    enum { OTHERS = 256 };
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + OTHERS)
+    size_t others = 256 + wanted / 10;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + others)
         return wanted;
-    size_t most = limit.rlim_cur / 2 > OTHERS ? limit.rlim_cur - OTHERS : limit.rlim_cur / 2;
+    size_t most = limit.rlim_cur / 2 > others ? limit.rlim_cur - others : limit.rlim_cur / 2;
     log_event(LOG_WARN, "fewer connections than max-connections", LOG_INT("connections", (int64_t)most),
               LOG_TEXT("reason", "the limit of open descriptors"));
     return most;
@@ -203,6 +220,61 @@ static int open_store(struct server *server, struct err *err)
     return store_create(server->loop, &options, &server->master.store, err);
 }
 
+static int listen_http(struct server *server, size_t connections, struct err *err)
+{
+    struct master *master = &server->master;
+    return http1_create(server->loop,
+                        &(struct http1_options){
+                            .host = master->config.host,
+                            .port = (int)master->config.port,
+                            .max_body_bytes = (size_t)master->config.max_body_kb * 1024,
+                            .max_connections = connections,
+                            .max_held_bytes = server->load.max_held_bytes,
+                            .request_timeout_ms = master->config.request_timeout_s * 1000,
+                            .routes = routes,
+                            .route_count = ARRAY_LEN(routes),
+                            .begin = guard_begin,
+                            .admit = guard_admit,
+                            .load = &server->load,
+                            .master = master,
+                        },
+                        &server->http1, err);
+}
+
+static int listen_grpc(struct server *server, size_t connections, struct err *err)
+{
+    struct master *master = &server->master;
+    int r = grpc_create(server->loop,
+                        &(struct grpc_options){
+                            .host = master->config.host,
+                            .port = (int)master->config.grpc_port,
+                            .max_message_bytes = (size_t)master->config.max_body_kb * 1024,
+                            .max_connections = connections,
+                            .max_held_bytes = server->load.max_held_bytes,
+                            .request_timeout_ms = master->config.request_timeout_s * 1000,
+                            .admit = guard_admit,
+                            .load = &server->load,
+                            .master = master,
+                        },
+                        &server->grpc, err);
+    if (r == -ENOTSUP && strcmp(master->config.mode, "both") == 0) {
+        log_event(LOG_WARN, "HTTP only", LOG_TEXT("reason", err->msg));
+        return 0;
+    }
+    return r;
+}
+
+/* gRPC's connections carry many calls each: a tenth of the descriptors is theirs. */
+static int listen_all(struct server *server, struct err *err)
+{
+    const struct config *config = &server->master.config;
+    size_t connections = connection_limit((size_t)config->max_connections), of_grpc = (connections + 9) / 10;
+    bool http = strcmp(config->mode, "grpc") != 0, grpc = strcmp(config->mode, "http") != 0;
+    server->load.max_held_bytes = (size_t)config->max_held_mb << 20;
+    int r = http ? listen_http(server, connections, err) : 0;
+    return r == 0 && grpc ? listen_grpc(server, of_grpc, err) : r;
+}
+
 static int start(struct server *server, struct err *err)
 {
     struct master *master = &server->master;
@@ -216,23 +288,7 @@ static int start(struct server *server, struct err *err)
     if (r < 0)
         return r;
     master->ratelimit = ratelimit_create(&master->config);
-    server->load.max_held_bytes = (size_t)master->config.max_held_mb << 20;
-    r = http1_create(server->loop,
-                     &(struct http1_options){
-                         .host = master->config.host,
-                         .port = (int)master->config.port,
-                         .max_body_bytes = (size_t)master->config.max_body_kb * 1024,
-                         .max_connections = connection_limit((size_t)master->config.max_connections),
-                         .max_held_bytes = server->load.max_held_bytes,
-                         .request_timeout_ms = master->config.request_timeout_s * 1000,
-                         .routes = routes,
-                         .route_count = ARRAY_LEN(routes),
-                         .begin = guard_begin,
-                         .admit = guard_admit,
-                         .load = &server->load,
-                         .master = master,
-                     },
-                     &server->http1, err);
+    r = listen_all(server, err);
     if (r < 0)
         return r;
     r = open_store(server, err);
@@ -272,7 +328,8 @@ int main(int argc, char **argv)
     if (start(&server, &err) < 0)
         return fail(&err);
     log_event(LOG_INFO, "listening", LOG_TEXT("host", server.master.config.host),
-              LOG_INT("port", http1_port(server.http1)), LOG_TEXT("version", SENTINEL_VERSION));
+              LOG_INT("port", server.http1 ? http1_port(server.http1) : 0),
+              LOG_INT("grpcPort", server.grpc ? grpc_port(server.grpc) : 0), LOG_TEXT("version", SENTINEL_VERSION));
     uv_run(server.loop, UV_RUN_DEFAULT);
     log_event(LOG_INFO, "stopped", LOG_INT("port", server.master.config.port));
     return EXIT_SUCCESS;

@@ -232,22 +232,29 @@ static int read_root(struct reader *r, const cJSON *root, int64_t timeout_s)
     return result < 0 ? result : complete(r, lang, timeout_s, fields_member(root, "test_cases") != NULL);
 }
 
-int v1_parse(const char *text, size_t len, const struct submission_rules *rules, int64_t timeout_s,
-             struct submission *ret_s, struct err *err)
+int v1_read(const cJSON *root, const struct submission_rules *rules, int64_t timeout_s, struct submission *ret_s,
+            struct err *err)
 {
     struct err unused;
     struct submission s = {0};
     struct reader r = {.rules = rules, .s = &s, .in.err = err ? err : &unused};
-    cJSON *root;
-    int result = json_parse(text, len, &root, r.in.err);
-    if (result < 0)
-        return result;
-    result = read_root(&r, root, timeout_s);
-    cJSON_Delete(root);
+    int result = read_root(&r, root, timeout_s);
     if (result < 0)
         submission_finish(&s);
     else
         *ret_s = s;
+    return result;
+}
+
+int v1_parse(const char *text, size_t len, const struct submission_rules *rules, int64_t timeout_s,
+             struct submission *ret_s, struct err *err)
+{
+    cJSON *root;
+    int result = json_parse(text, len, &root, err);
+    if (result < 0)
+        return result;
+    result = v1_read(root, rules, timeout_s, ret_s, err);
+    cJSON_Delete(root);
     return result;
 }
 
@@ -288,11 +295,6 @@ static void put_trimmed(struct json_writer *w, const char *key, const struct byt
     put_bytes(w, key, &trimmed);
 }
 
-static const char *reason_of(const struct job_result *result, const struct run_figures *run)
-{
-    return run->reason ? run->reason : result->reason;
-}
-
 static void put_head(struct json_writer *w, const struct reply_job *reply)
 {
     json_put_str(w, "id", reply->id);
@@ -302,21 +304,33 @@ static void put_head(struct json_writer *w, const struct reply_job *reply)
     json_put_str(w, "user_id", reply->submission->user_id);
 }
 
-/* 001's: of the program, or of the compiler that refused it. */
+struct v1_run v1_run_of(const struct job_result *result)
+{
+    const struct run_figures *run = result->test_count > 0 ? &result->tests[0].run : &result->compile.run;
+    return (struct v1_run){
+        .out = run->out,
+        .errout = run->errout,
+        .exit_code = exit_code(run),
+        .timeout = timed_out(result->verdict),
+        .memory_exceeded = result->verdict == VERDICT_MEMORY_EXCEEDED,
+        .execution_time_ms = whole_ms(run),
+        .memory_used_mb = megabytes(run->memory_kb),
+        .reason = run->reason ? run->reason : result->reason,
+    };
+}
+
 static void put_single(struct json_writer *w, const struct reply_job *reply)
 {
-    const struct job_result *result = reply->result;
-    bool ran = result->test_count > 0;
-    const struct run_figures *run = ran ? &result->tests[0].run : &result->compile.run;
-    put_bytes(w, "stdout", &run->out);
-    put_bytes(w, "stderr", &run->errout);
-    json_put_int(w, "exit_code", exit_code(run));
-    json_put_bool(w, "timeout", timed_out(result->verdict));
-    json_put_bool(w, "memory_exceeded", result->verdict == VERDICT_MEMORY_EXCEEDED);
-    json_put_int(w, "execution_time_ms", whole_ms(run));
-    json_put_int(w, "memory_used_mb", megabytes(run->memory_kb));
+    struct v1_run run = v1_run_of(reply->result);
+    put_bytes(w, "stdout", &run.out);
+    put_bytes(w, "stderr", &run.errout);
+    json_put_int(w, "exit_code", run.exit_code);
+    json_put_bool(w, "timeout", run.timeout);
+    json_put_bool(w, "memory_exceeded", run.memory_exceeded);
+    json_put_int(w, "execution_time_ms", run.execution_time_ms);
+    json_put_int(w, "memory_used_mb", run.memory_used_mb);
     put_head(w, reply);
-    json_put_str(w, "reason", reason_of(result, run));
+    json_put_str(w, "reason", run.reason);
 }
 
 static void put_test(struct json_writer *w, const struct test_case *test, const struct test_result *result)

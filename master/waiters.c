@@ -48,7 +48,7 @@ struct waiters {
     struct entry *buckets[BUCKETS];
     struct entry ring; /* head; ring.next is the next to be read */
     size_t count;
-    bool draining;
+    enum { DRAIN_NONE, DRAIN_IMPATIENT, DRAIN_ALL } drain;
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
@@ -145,6 +145,21 @@ static void on_client_gone(void *arg)
 static void on_time_up(uv_timer_t *timer)
 {
     on_client_gone(timer->data);
+}
+
+/* Whether a drain ends the call's waits. */
+static bool drained(const struct waiters *table, const struct call *call)
+{
+    return table->drain == DRAIN_ALL || (table->drain == DRAIN_IMPATIENT && !call->patient);
+}
+
+static void entry_drain(struct entry *entry)
+{
+    for (struct waiter *waiter = entry->first, *next; waiter; waiter = next) {
+        next = waiter->next;
+        if (drained(entry->table, waiter->call))
+            waiter_end(waiter, NULL);
+    }
 }
 
 static void entry_end(struct entry *entry, const struct store_job *job)
@@ -249,19 +264,19 @@ void waiters_add(struct waiters *table, struct call *call, const char *id, int64
     call->on_gone_arg = waiter;
     uv_timer_init(table->loop, &waiter->timer);
     waiter->timer.data = waiter;
-    uv_timer_start(&waiter->timer, on_time_up, table->draining || wait_ms < 0 ? 0 : (uint64_t)wait_ms, 0);
+    uv_timer_start(&waiter->timer, on_time_up, drained(table, call) || wait_ms < 0 ? 0 : (uint64_t)wait_ms, 0);
     /* The hint may have come before this wait began. */
     entry_read(entry, false);
 }
 
-void waiters_drain(struct waiters *table)
+void waiters_drain(struct waiters *table, bool all)
 {
-    table->draining = true;
+    table->drain = all ? DRAIN_ALL : DRAIN_IMPATIENT;
     for (size_t left = table->count; left > 0; left--) {
         struct entry *entry = table->ring.next;
         ring_remove(entry);
         ring_append(table, entry);
-        entry_end(entry, NULL);
+        entry_drain(entry);
         entry_free_if_unused(entry);
     }
 }

@@ -14,7 +14,7 @@ struct waiters *waiters_create(uv_loop_t *loop, struct store *store, const char 
 void waiters_add(struct waiters *waiters, struct call *call, const char *id, int64_t wait_ms,
                  void (*on_end)(void *arg, const struct store_job *job), void *arg);
 
-/* Ends every wait, and from now on each new one at once. */
-void waiters_drain(struct waiters *waiters);
+/* Ends every wait, and from now on each new one at once; but for patient calls', unless `all`. */
+void waiters_drain(struct waiters *waiters, bool all);
 
 #endif

@@ -200,6 +200,7 @@ class Service:
         self.redis_socket = self.directory / "redis.sock"
         self.redis_options = list(redis_options)
         self.port = free_port()
+        self.master_options = ["--grpc-port", "0"]
         self.client = Client(f"http://127.0.0.1:{self.port}", token)
 
     def start(self, languages, slots):
@@ -243,9 +244,14 @@ class Service:
             return None
 
     def start_master(self):
-        argv = [self.build / "master/sentinel-master", "--port", self.port]
+        argv = [self.build / "master/sentinel-master", "--port", self.port, *self.master_options]
         self.master = self._child("master", argv, self.environment())
         wait_until(lambda: self.ready() or self._fail_if_dead(self.master), "the master's /readyz is 200")
+
+    def grpc_port(self):
+        """What the master was given by the kernel; its log's last word on it, as it may have been started again."""
+        found = [int(port) for port in re.findall(r'"event":"listening".*?"grpcPort":(\d+)', self.master.log_text())]
+        return found[-1]
 
     def ready(self):
         return self.client.answers("/readyz") == 200

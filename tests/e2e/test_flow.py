@@ -567,5 +567,5 @@ def test_taken_port_says_so(make_service):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        code, text = start_and_end(service, "master/sentinel-master", "--port", port)
+        code, text = start_and_end(service, "master/sentinel-master", "--port", port, "--grpc-port", "0")
     assert code != 0 and port in text, text

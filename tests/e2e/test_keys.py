@@ -125,8 +125,8 @@ def start_master(**settings):
     env = {"SENTINEL_" + name.upper(): str(value) for name, value in settings.items()}
     env["SENTINEL_LANGUAGES_DIR"] = str(harness.ROOT / "languages")
     env["SENTINEL_REDIS_URL"] = "unix:///nonexistent"
-    done = subprocess.run([harness.build_dir() / "master/sentinel-master", "--port", str(harness.free_port())], env=env,
-                          capture_output=True, text=True, timeout=30)
+    done = subprocess.run([harness.build_dir() / "master/sentinel-master", "--port", str(harness.free_port()),
+                           "--grpc-port", "0"], env=env, capture_output=True, text=True, timeout=30)
     return done.returncode, done.stderr
 
 

@@ -53,6 +53,7 @@ def service():
 def take_programs(service, release):
     """What is started from now on is of that release, with its own languages."""
     service.build = PREVIOUS / "build" if release == "previous" else harness.build_dir()
+    service.master_options = [] if release == "previous" else ["--mode", "http"]
     service.settings["languages_dir"] = (PREVIOUS if release == "previous" else ROOT) / "languages"
 
 

@@ -9,10 +9,12 @@ from progress import Failure, run, say
 
 BUILD = ["gcc", "libc6-dev", "meson", "ninja-build", "pkgconf", "libuv1-dev", "libhiredis-dev", "libcjson-dev",
          "libseccomp-dev", "libssl-dev", "zlib1g-dev", "python3-yaml"]
-MASTER = ["libh2o-dev", "libcurl4-openssl-dev", "libpcre2-dev"]  # Debian 13 has none: the master is left out there
+# Debian 13 has no libh2o: the master is left out there.
+MASTER = ["libh2o-dev", "libcurl4-openssl-dev", "libpcre2-dev", "libnghttp2-dev", "libprotobuf-c-dev", "protobuf-c-compiler"]
 RUN = ["redis-server"]
 BENCH = ["bubblewrap", "redis-tools", "wrk"]
-TEST = [*RUN, "lua5.4", "openssl", "prometheus", "python3-jsonschema", "python3-hypothesis", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml", "stunnel4"]
+TEST = [*RUN, "lua5.4", "openssl", "prometheus", "python3-grpcio", "python3-jsonschema", "python3-hypothesis",
+        "python3-protobuf", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml", "stunnel4"]
 BROWSER = ["chromium", "chromium-driver"]
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]

@@ -15,6 +15,7 @@ from examples import request, run_examples
 from paths import BOX, EXECUTOR, LOGS, MASTER, RELEASE, RUN, TOP
 from progress import Failure, Step, say
 
+GRPC_PORT = 50051
 START_S = 60
 DRAIN_S = 30  # the executors' default
 
@@ -26,21 +27,39 @@ def options(arguments):
                         help="all, or python,cpp,… (default: those whose toolchain is there, and python, c, cpp)")
     parser.add_argument("--host", default=environment("SENTINEL_HOST", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=environment("SENTINEL_PORT", "8080"))
+    parser.add_argument("--grpc-port", type=int, default=environment("SENTINEL_GRPC_PORT"),
+                        help="(default: 50051, or any when that is taken)")
     parser.add_argument("--slots", type=int, help="runs at once of each language (default: by processors)")
     parser.add_argument("--redis", default=environment("SENTINEL_REDIS_URL"), help="a URL (default: a private server)")
     parser.add_argument("--detach", action="store_true", help="return when it serves; ./dev down ends it")
     return parser.parse_args(arguments)
 
 
-def check_port(host, port):
+def free_port(host, port):
+    """That port, or any for 0. OSError: it is taken."""
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            raise Failure(f"cannot listen on {host}:{port}: {error.strerror.lower()}. Choose another with --port N; "
-                          f"who has it: ss -ltnp 'sport = :{port}'") from None
+        probe.bind(address)
+        return probe.getsockname()[1]
+
+
+def check_port(host, port, option):
+    try:
+        free_port(host, port)
+    except OSError as error:
+        raise Failure(f"cannot listen on {host}:{port}: {error.strerror.lower()}. Choose another with {option} N; "
+                      f"who has it: ss -ltnp 'sport = :{port}'") from None
+
+
+def choose_grpc_port(asked):
+    if asked.grpc_port is not None:
+        check_port(asked.host, asked.grpc_port, "--grpc-port")
+        return asked.grpc_port
+    try:
+        return free_port(asked.host, GRPC_PORT)
+    except OSError:
+        return free_port(asked.host, 0)
 
 
 def default_slots(count):
@@ -67,7 +86,7 @@ def children(chosen, asked):
     common = {"SENTINEL_REDIS_URL": url, "SENTINEL_LANGUAGES_DIR": str(TOP / "languages")}
     found.append(stack.Child("master", 1, [RELEASE / MASTER], {
         **common, "SENTINEL_LANGUAGES": ",".join(chosen), "SENTINEL_HOST": asked.host,
-        "SENTINEL_PORT": str(asked.port)}, 30))
+        "SENTINEL_PORT": str(asked.port), "SENTINEL_GRPC_PORT": str(asked.grpc_port)}, 30))
     patience = int(os.environ.get("SENTINEL_DRAIN_S", DRAIN_S)) + 15
     for name in chosen:
         found.append(stack.Child(f"{name}-1", 0, [RELEASE / EXECUTOR], {
@@ -111,7 +130,8 @@ def up(arguments):
     packages.install([] if asked.redis else packages.RUN, "running")
     chosen = toolchains.install(asked.languages)
     build(RELEASE, MASTER, EXECUTOR, BOX)
-    check_port(asked.host, asked.port)
+    check_port(asked.host, asked.port, "--port")
+    asked.grpc_port = choose_grpc_port(asked)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(asked.host, asked.host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{asked.port}"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -121,7 +141,7 @@ def up(arguments):
         wait_until_served(host, asked.port, chosen)
         accepted = run_examples(host, asked.port, chosen)
         served = True
-        say(f"\n{url} serves {', '.join(chosen)}; logs are in {LOGS.relative_to(TOP)}; "
+        say(f"\n{url} (gRPC on {asked.grpc_port}) serves {', '.join(chosen)}; logs are in {LOGS.relative_to(TOP)}; "
             f"{'./dev down' if asked.detach else 'Ctrl-C'} ends it")
         if not asked.detach:
             follow(supervisor)
