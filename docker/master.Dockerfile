@@ -33,6 +33,6 @@ LABEL org.opencontainers.image.title="sentinel-master" \
       org.opencontainers.image.created="${CREATED}"
 ENV SENTINEL_HOST=0.0.0.0
 USER 1000:1000
-EXPOSE 8080
+EXPOSE 8080 50051
 HEALTHCHECK --interval=10s --timeout=4s CMD ["/usr/bin/sentinel-healthcheck", "8080", "/livez"]
 ENTRYPOINT ["/usr/bin/sentinel-master"]

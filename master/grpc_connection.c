@@ -183,7 +183,8 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     connection->inside--;
     if (taken < 0) {
         log_event(LOG_DEBUG, "gRPC connection ended", LOG_TEXT("reason", nghttp2_strerror((int)taken)));
-        nghttp2_session_terminate_session(connection->session, NGHTTP2_PROTOCOL_ERROR);
+        grpc_connection_close(connection);
+        return;
     }
     grpc_connection_flush(connection);
 }

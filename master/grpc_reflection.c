@@ -20,8 +20,17 @@ static void send_response(struct call *call, const response_message *response)
     grpc_send(call, packed, size);
 }
 
-static void answer_file(struct call *call, response_message *response, const struct descriptor_file *file)
+static response_message response_to(request_message *request)
 {
+    response_message response = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
+    response.valid_host = request->host;
+    response.original_request = request;
+    return response;
+}
+
+static void answer_file(struct call *call, request_message *request, const struct descriptor_file *file)
+{
+    response_message response = response_to(request);
     Grpc__Reflection__V1__FileDescriptorResponse found = GRPC__REFLECTION__V1__FILE_DESCRIPTOR_RESPONSE__INIT;
     Grpc__Reflection__V1__ErrorResponse missing = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
     ProtobufCBinaryData bytes;
@@ -29,21 +38,22 @@ static void answer_file(struct call *call, response_message *response, const str
         bytes = (ProtobufCBinaryData){.data = (uint8_t *)file->data, .len = file->len};
         found.n_file_descriptor_proto = 1;
         found.file_descriptor_proto = &bytes;
-        response->file_descriptor_response = &found;
-        response->message_response_case =
+        response.file_descriptor_response = &found;
+        response.message_response_case =
             GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
     } else {
         missing.error_code = GRPC_NOT_FOUND;
         missing.error_message = (char *)"there is no such file, symbol or extension";
-        response->error_response = &missing;
-        response->message_response_case =
+        response.error_response = &missing;
+        response.message_response_case =
             GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
     }
-    send_response(call, response);
+    send_response(call, &response);
 }
 
-static void answer_services(struct call *call, response_message *response)
+static void answer_services(struct call *call, request_message *request)
 {
+    response_message response = response_to(request);
     enum { MOST = 16 };
     Grpc__Reflection__V1__ListServiceResponse list = GRPC__REFLECTION__V1__LIST_SERVICE_RESPONSE__INIT;
     Grpc__Reflection__V1__ServiceResponse services[MOST], *pointers[MOST];
@@ -58,10 +68,10 @@ static void answer_services(struct call *call, response_message *response)
         }
     list.n_service = count;
     list.service = pointers;
-    response->list_services_response = &list;
-    response->message_response_case =
+    response.list_services_response = &list;
+    response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
-    send_response(call, response);
+    send_response(call, &response);
 }
 
 static const struct descriptor_file *file_named(const char *name)
@@ -82,40 +92,38 @@ static const struct descriptor_file *file_with(const char *symbol)
 }
 
 /* Nothing here has extensions. */
-static void answer_extensions(struct call *call, response_message *response, const char *type)
+static void answer_extensions(struct call *call, request_message *request, const char *type)
 {
+    response_message response = response_to(request);
     Grpc__Reflection__V1__ExtensionNumberResponse none = GRPC__REFLECTION__V1__EXTENSION_NUMBER_RESPONSE__INIT;
     if (!file_with(type)) {
-        answer_file(call, response, NULL);
+        answer_file(call, request, NULL);
         return;
     }
     none.base_type_name = (char *)type;
-    response->all_extension_numbers_response = &none;
-    response->message_response_case =
+    response.all_extension_numbers_response = &none;
+    response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE;
-    send_response(call, response);
+    send_response(call, &response);
 }
 
 static void answer(struct call *call, request_message *request)
 {
-    response_message response = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
-    response.valid_host = request->host;
-    response.original_request = request;
     switch ((int)request->message_request_case) { /* protobuf-c's enum has one more, of no meaning */
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
-        answer_file(call, &response, file_named(request->file_by_filename));
+        answer_file(call, request, file_named(request->file_by_filename));
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
-        answer_file(call, &response, file_with(request->file_containing_symbol));
+        answer_file(call, request, file_with(request->file_containing_symbol));
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
-        answer_file(call, &response, NULL);
+        answer_file(call, request, NULL);
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
-        answer_extensions(call, &response, request->all_extension_numbers_of_type);
+        answer_extensions(call, request, request->all_extension_numbers_of_type);
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
-        answer_services(call, &response);
+        answer_services(call, request);
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST__NOT_SET:
     default:

@@ -82,6 +82,14 @@ static void test_other_names(void)
     is_int(load(&c, PROGRAM_MASTER, NULL, NULL, &err), 0, "002's EXECUTION_TIMEOUT");
     is_int(c.v1_timeout_s, 12, "is of the v1 dialect");
     config_finish(&c);
+    is_int(load(&c, PROGRAM_MASTER, "-grpc-port=50052", "-mode=grpc", &err), 0, "001's ports and mode");
+    is_int(c.grpc_port, 50052, "are taken");
+    is_str(c.mode, "grpc", "as it writes them");
+    config_finish(&c);
+    is_int(load(&c, PROGRAM_MASTER, NULL, NULL, &err), 0, "without them");
+    is_int(c.grpc_port, 50051, "the port is 001's");
+    is_str(c.mode, "both", "and the mode");
+    config_finish(&c);
     refused("-port", "1", "unknown option");
     refused("-", "1", "unknown option");
     unsetenv("REDIS_HOST");
@@ -100,6 +108,8 @@ static void test_refusals(void)
     refused("--prot", "1", "unknown option");
     refused("port", "1", "unknown option");
     refused("--slots", "1", "unknown option"); /* the executor's */
+    refused("--mode", "rest", "both|grpc|http");
+    refused("--grpc-port", "65536", "from 0 to 65535");
     refused("--log-level", "loud", "debug|info|warn|error");
     setenv("SENTINEL_LEASE_MS", "soon", 1);
     refused(NULL, NULL, "SENTINEL_LEASE_MS is \"soon\"");

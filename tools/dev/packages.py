@@ -13,7 +13,7 @@ BUILD = ["gcc", "libc6-dev", "meson", "ninja-build", "pkgconf", "libuv1-dev", "l
 MASTER = ["libh2o-dev", "libcurl4-openssl-dev", "libpcre2-dev", "libnghttp2-dev", "libprotobuf-c-dev", "protobuf-c-compiler"]
 RUN = ["redis-server"]
 BENCH = ["bubblewrap", "redis-tools", "wrk"]
-TEST = [*RUN, "lua5.4", "openssl", "prometheus", "python3-grpcio", "python3-jsonschema", "python3-hypothesis",
+TEST = [*RUN, "lua5.4", "openssl", "prometheus", "python3-grpcio", "python3-hpack", "python3-jsonschema", "python3-hypothesis",
         "python3-protobuf", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml", "stunnel4"]
 BROWSER = ["chromium", "chromium-driver"]
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
