@@ -217,7 +217,9 @@ def test_service_is_named_as_003_has_it(objects):
     service = named(objects, "Service", "sentinel-master-service")
     pod = pods(objects)["Deployment/sentinel-master"]
     ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
-    assert ports[service["spec"]["ports"][0]["targetPort"]] == int(environment(pod, objects)["SENTINEL_PORT"])
+    served = {port["name"]: ports[port["targetPort"]] for port in service["spec"]["ports"]}
+    settings = environment(pod, objects)
+    assert served == {"http": int(settings["SENTINEL_PORT"]), "grpc": int(settings["SENTINEL_GRPC_PORT"])}
 
 
 def test_prod_masters_survive_a_node():
