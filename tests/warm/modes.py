@@ -103,11 +103,12 @@ class Boxed:
             self.compiled[program.name] = [(name, *entry) for name, entry in reply.files.items()]
         return self.compiled[program.name]
 
-    def run(self, program, warm=False):
+    def run(self, program, warm=False, **limits):
+        """`limits` are those that differ from the language's."""
         how = {"warm": True} if warm else {}
         files = self.files(program)
         reply = self.box.run(self.language.argv("run", program, SEEN_AS, files), files=files, stdin=program.stdin,
-                             env=self.language.environment, limits=self.language.limits("run"), **how)
+                             env=self.language.environment, limits=dataclasses.replace(self.language.limits("run"), **limits), **how)
         assert reply.status == "ok", reply
         assert not warm or reply.warm in ("warm", "started"), f"{program} ran {reply.warm}"
         return Outcome(reply.stdout, reply.stderr, reply.exit_code, reply.signal, reply.cause).masked(program)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 
 import pytest
 
@@ -12,6 +13,16 @@ LEAST = {"python": 150, "ruby": 60, "php": 40, "javascript": 30, "java": 30}
 LANGUAGES = {name: Language(name) for name in LEAST}
 PROGRAMS = {name: programs_of(name, language.source_file) for name, language in LANGUAGES.items()}
 WARM = [name for name, language in LANGUAGES.items() if language.warm]
+# Programs that a limit ends: by its name.
+ENDLESS = {
+    "python": {"cpu": "while True:\n    pass\n", "output": "while True:\n    print('x' * 1000)\n",
+               "memory": "x = []\nwhile True:\n    x.append(bytearray(1 << 20))\n",
+               "wall": "import os\nwhile os.fork() == 0:\n    pass\nimport time\ntime.sleep(1000)\n"},
+    "ruby": {"cpu": "loop {}\n", "output": "loop { puts 'x' * 1000 }\n", "memory": "x = []\nloop { x << 'x' * (1 << 20) }\n",
+             "wall": "fork { sleep }\nsleep\n"},
+    "php": {"cpu": "<?php\nwhile (true);\n", "output": "<?php\nwhile (true) echo str_repeat('x', 1000);\n",
+            "memory": "<?php\n$x = '';\nwhile (true) $x .= str_repeat('x', 1 << 20);\n", "wall": "<?php\nsleep(1000);\n"},
+}
 SEED = int(os.environ.get("SENTINEL_TEST_SEED", "1"))
 ROUNDS = 2  # of all of a language's programs, one after another
 
@@ -45,6 +56,12 @@ class Runs:
         return self.box(program.language, "cold").run_bare(program)
 
 
+def example(name):
+    """The language file's own."""
+    language = LANGUAGES[name]
+    return Program(name, "example", "says hello", files={language.source_file: language.file["example"].encode()})
+
+
 @pytest.fixture(scope="session")
 def runs():
     runs = Runs()
@@ -62,9 +79,7 @@ def test_catalogue():
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_example(runs, name):
     """Programs run at all: what fails is the same in every way, too."""
-    language = LANGUAGES[name]
-    example = Program(name, "example", "says hello", files={language.source_file: language.file["example"].encode()})
-    assert runs.cold(example) == Outcome(b"Hello, World!\n", b"", 0, 0)
+    assert runs.cold(example(name)) == Outcome(b"Hello, World!\n", b"", 0, 0)
 
 
 @pytest.mark.parametrize("program", [program for programs in PROGRAMS.values() for program in programs], ids=str)
@@ -87,6 +102,19 @@ def check_warm(runs, program):
     else:
         assert first == runs.cold(program)
         assert second == runs.cold(program)
+
+
+@pytest.mark.parametrize("cause", ["cpu", "memory", "output", "wall"])
+@pytest.mark.parametrize("name", ENDLESS)
+def test_after_a_limit(runs, name, cause):
+    """A program that was killed, with all it had started, leaves nothing to the next."""
+    limits = {"cpu": {"cpu": 0.3}, "wall": {"wall": 0.5}}.get(cause, {})
+    program = Program(name, cause, "has no end", files={LANGUAGES[name].source_file: ENDLESS[name][cause].encode()})
+    for way in ["cold", *(["warm"] if name in WARM else [])]:
+        box = runs.box(name, way)
+        outcome = box.run(program, warm=way == "warm", **limits)
+        assert (outcome.cause, outcome.signal) == (cause, signal.SIGKILL)
+        assert box.run(example(name), warm=way == "warm").stdout == b"Hello, World!\n"
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
