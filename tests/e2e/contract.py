@@ -77,6 +77,38 @@ def check_headers(location, response, headers, what):
         check_value((*location, "headers", name, "schema"), value, f"{what}, header {name}")
 
 
+def read_events(lines):
+    """(name, value) pairs of each server-sent event as a dictionary, and each comment as {"": its text}; the last one only when
+    it is whole. `lines` are bytes without their ends."""
+    event = {}
+    for line in lines:
+        name, colon, value = line.decode().partition(":")
+        if not line:
+            if event:
+                yield event
+            event = {}
+        elif not name:
+            yield {"": value}
+        elif not colon or not value.startswith(" ") or name not in ("id", "event", "data") or name in event:
+            raise Broken(f"no line of an event: {line!r}")
+        else:
+            event[name] = value[1:]
+
+
+def check_event(location, event, what):
+    """An event of the stream whose content stands at `location` (x-data there has the schemas). Returns its data."""
+    stream = validator(location).schema
+    if set(event) != {"id", "event", "data"} or event["event"] not in stream["x-data"]:
+        raise Broken(f"{what}: docs/openapi.yaml does not have such an event: {event}")
+    check_value((*location, "x-id"), event["id"], f"{what}, an event's id")
+    data = json.loads(event["data"])
+    check_value((*location, "x-data", event["event"]), data, f"{what}, event {event['event']}")
+    return data
+
+
+EVENTS = ("paths", "/job/{id}/events", "get", "responses", "200", "content", "text/event-stream")
+
+
 def check_body(location, response, headers, body, what):
     """body None: not looked at (a stream, or no body by nature)."""
     known = response.get("content", {})
@@ -89,6 +121,10 @@ def check_body(location, response, headers, body, what):
         raise Broken(f"{what}: the content type {kind!r} is not in docs/openapi.yaml ({', '.join(known)})")
     if kind == "application/json" and body is not None:
         check_value((*location, "content", kind, "schema"), json.loads(body), what)
+    if kind == "text/event-stream" and body:
+        for event in read_events(body.split(b"\n")[:-1]):
+            if "" not in event:
+                check_event((*location, "content", kind), event, what)
 
 
 def check_at(location, status, headers, body, what):

@@ -24,31 +24,18 @@ class Events:
         self.response = client.get(f"/job/{job_id}/events", headers=headers, stream=True)
         assert self.response.status_code == 200, self.response.text
         assert self.response.headers["Content-Type"] == "text/event-stream"
-        self.lines = self.response.iter_lines(chunk_size=chunk)
+        self.events = contract.read_events(self.response.iter_lines(chunk_size=chunk))
         self.comments = 0
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        event = {}
-        for line in self.lines:
-            text = line.decode()
-            if text.startswith(":"):
-                self.comments += 1
-            elif text:
-                name, value = text.split(": ", 1)
-                assert name in ("id", "event", "data") and name not in event
-                event[name] = value
-            elif event:
-                return self.checked(event["id"], event["event"], json.loads(event["data"]))
+        for event in self.events:
+            if "" not in event:
+                return event["id"], event["event"], contract.check_event(contract.EVENTS, event, "the stream")
+            self.comments += 1
         raise StopIteration
-
-    @staticmethod
-    def checked(event_id, kind, data):
-        schema = {"state": "StateEvent", "test": "TestEvent", "result": "Job"}[kind]
-        contract.check_value(("components", "schemas", schema), data, f"event {kind}")
-        return event_id, kind, data
 
     def close(self):
         self.response.close()
@@ -311,6 +298,21 @@ def test_a_job_is_its_keys_own(make_service, tmp_path):
     shown = lambda client: [row["id"] for row in client.get("/status").json()["executions"]]
     assert (shown(service.client), shown(other), shown(admin)) == ([job["id"]], [], [job["id"]])
     check_error(Client(service.client.url).get(f"/job/{job['id']}/events"), 401, "key_required", "Authorization")
+
+
+def test_the_contract_judges_events():
+    state = {"id": "python-00000000-0000-4000-8000-000000000000", "status": "queued", "timestamp": "2025-01-15T10:30:00.000Z",
+             "attempt": 0, "testsDone": 0, "testsTotal": 1, "executor": None}
+    lines = lambda kind, data, number="0.1": [f"id: {number}".encode(), f"event: {kind}".encode(),
+                                              f"data: {json.dumps(data)}".encode(), b""]
+    event, = contract.read_events([b":", b"", *lines("state", state)][2:])
+    assert contract.check_event(contract.EVENTS, event, "it") == state
+    for wrong in (lines("status", state), lines("state", state, "1"), lines("state", {**state, "more": 1}),
+                  lines("state", {**state, "status": "done"}), lines("test", state), lines("state", state)[1:],
+                  [b"retry: 1", *lines("state", state)], [b"id: 0.1", *lines("state", state)], [b"words", b""]):
+        with pytest.raises(contract.Broken):
+            for event in contract.read_events(wrong):
+                contract.check_event(contract.EVENTS, event, "it")
 
 
 def test_redis_restarts_under_a_stream(make_service):
