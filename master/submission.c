@@ -1,8 +1,8 @@
-/* One table of fields for each kind of object, in alphabetical order; a reader function for each field. A table's
- * walk refuses what it does not know, so a misspelt field is never ignored. What concerns several fields at once is
- * checked afterwards, in complete(). */
+/* The native dialect: one table of fields for each kind of object, in alphabetical order; a reader function for each
+ * field. A table's walk refuses what it does not know, so a misspelt field is never ignored. What other dialects have
+ * as well is reader.c's. */
 #include "submission.h"
-#include "fields.h"
+#include "reader.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,25 +17,9 @@ enum {
     FLAG_BYTES_MAX = 64,
     FILE_NAME_MAX = 255,
     TEST_NAME_MAX = 128,
-    USER_ID_MAX = 128,
     METADATA_MAX = 8192,
     URL_MAX = 2048,
-    TIME_LEAST_MS = 50,
-    MEMORY_LEAST_MB = 4,
-    CPUS_LEAST_MILLI = 50,
 };
-
-struct reader {
-    struct fields in;
-    const struct submission_rules *rules;
-    struct submission *s;
-    const struct lang *lang;
-};
-
-static struct reader *reader_of(struct fields *in)
-{
-    return container_of(in, struct reader, in);
-}
 
 static int refuse_value(struct fields *in, const cJSON *value, const char *what)
 {
@@ -122,35 +106,13 @@ static int read_files(struct fields *in, const cJSON *value)
     return check_file_names(r);
 }
 
-/* The file's name is the language's to say: complete() fills it in. */
 static int read_code(struct fields *in, const cJSON *value)
 {
-    struct reader *r = reader_of(in);
-    if (fields_member(in->object, "files"))
-        return refuse_value(in, value, "must not be given together with files");
-    r->s->files = xcalloc(1, sizeof *r->s->files);
-    r->s->file_count = 1;
-    return fields_bytes(in, value, "encoding", &r->s->files[0].content);
+    int result = reader_not_with(in, value, "files");
+    return result < 0 ? result : reader_code(in, value);
 }
 
 /* ---- test cases ------------------------------------------------------------------------------------------------ */
-
-static int read_test_input(struct fields *in, const cJSON *value)
-{
-    return fields_bytes(in, value, "encoding", &reader_of(in)->s->tests[in->index].input);
-}
-
-static int read_test_expected(struct fields *in, const cJSON *value)
-{
-    struct reader *r = reader_of(in);
-    r->s->tests[in->index].has_expected = true;
-    return fields_bytes(in, value, "encoding", &r->s->tests[in->index].expected);
-}
-
-static int read_test_hidden(struct fields *in, const cJSON *value)
-{
-    return fields_bool(in, value, &reader_of(in)->s->tests[in->index].hidden);
-}
 
 static int read_test_name(struct fields *in, const cJSON *value)
 {
@@ -158,36 +120,16 @@ static int read_test_name(struct fields *in, const cJSON *value)
 }
 
 static const struct field test_fields[] = {
-    {"encoding", fields_encoding}, {"expected", read_test_expected}, {"hidden", read_test_hidden},
-    {"input", read_test_input},    {"name", read_test_name},
+    {"encoding", fields_encoding}, {"expected", reader_test_expected}, {"hidden", reader_test_hidden},
+    {"input", reader_test_input},  {"name", read_test_name},
 };
 
-static int read_tests(struct fields *in, const cJSON *value)
-{
-    struct reader *r = reader_of(in);
-    int result = fields_array(in, value, 1, (size_t)r->rules->max_tests);
-    if (result < 0)
-        return result;
-    r->s->test_count = (size_t)cJSON_GetArraySize(value);
-    r->s->tests = xcalloc(r->s->test_count, sizeof *r->s->tests);
-    result = fields_read_elements(in, value, test_fields, ARRAY_LEN(test_fields));
-    for (size_t i = 0; result == 0 && i < r->s->test_count; i++)
-        if (!r->s->tests[i].has_expected)
-            result = fields_refuse_element(in, "testCases", i, "expected", "is required");
-    return result;
-}
-
+/* 000's and 004's name for it is stdin. */
 static int read_input(struct fields *in, const cJSON *value)
 {
-    struct reader *r = reader_of(in);
-    if (fields_member(in->object, "testCases"))
-        return refuse_value(in, value, "must not be given together with testCases");
-    if (r->s->tests)
+    if (reader_of(in)->s->tests && !fields_member(in->object, "testCases"))
         return refuse_value(in, value, "must not be given twice, as input and as stdin");
-    r->s->single_input = true;
-    r->s->test_count = 1;
-    r->s->tests = xcalloc(1, sizeof *r->s->tests);
-    return fields_bytes(in, value, "inputEncoding", &r->s->tests[0].input);
+    return reader_input(in, value);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------------------------- */
@@ -195,19 +137,19 @@ static int read_input(struct fields *in, const cJSON *value)
 static int read_cpu_ms(struct fields *in, const cJSON *value)
 {
     struct reader *r = reader_of(in);
-    return fields_int(in, value, TIME_LEAST_MS, r->rules->most.cpu_ms, &r->s->limits.cpu_ms);
+    return fields_int(in, value, READER_TIME_LEAST_MS, r->rules->most.cpu_ms, &r->s->limits.cpu_ms);
 }
 
 static int read_wall_ms(struct fields *in, const cJSON *value)
 {
     struct reader *r = reader_of(in);
-    return fields_int(in, value, TIME_LEAST_MS, r->rules->most.wall_ms, &r->s->limits.wall_ms);
+    return fields_int(in, value, READER_TIME_LEAST_MS, r->rules->most.wall_ms, &r->s->limits.wall_ms);
 }
 
 static int read_memory_mb(struct fields *in, const cJSON *value)
 {
     struct reader *r = reader_of(in);
-    return fields_int(in, value, MEMORY_LEAST_MB, r->rules->most.memory_mb, &r->s->limits.memory_mb);
+    return fields_int(in, value, READER_MEMORY_LEAST_MB, r->rules->most.memory_mb, &r->s->limits.memory_mb);
 }
 
 static int read_processes(struct fields *in, const cJSON *value)
@@ -230,13 +172,7 @@ static int read_file_kb(struct fields *in, const cJSON *value)
 
 static int read_cpus(struct fields *in, const cJSON *value)
 {
-    struct reader *r = reader_of(in);
-    double cpus = 0;
-    double least = CPUS_LEAST_MILLI / 1000.0;
-    int result = fields_number(in, value, least, (double)r->rules->most.cpus_milli / 1000.0, &cpus);
-    if (result == 0)
-        r->s->limits.cpus_milli = (int64_t)(cpus * 1000 + 0.5);
-    return result;
+    return reader_cpus(in, value, INT64_MAX);
 }
 
 static const struct field limit_fields[] = {
@@ -253,17 +189,10 @@ static int read_limits(struct fields *in, const cJSON *value)
 /* Seconds, of CPU and wall time alike. */
 static int read_timeout(struct fields *in, const cJSON *value)
 {
-    struct reader *r = reader_of(in);
     const cJSON *limits = fields_member(in->object, "limits");
     if (cJSON_IsObject(limits) && (fields_member(limits, "cpuTimeMs") || fields_member(limits, "wallTimeMs")))
         return refuse_value(in, value, "must not be given together with limits.cpuTimeMs or limits.wallTimeMs");
-    double seconds = 0;
-    double most =
-        (double)(r->rules->most.cpu_ms < r->rules->most.wall_ms ? r->rules->most.cpu_ms : r->rules->most.wall_ms);
-    int result = fields_number(in, value, TIME_LEAST_MS / 1000.0, most / 1000.0, &seconds);
-    if (result == 0)
-        r->s->limits.cpu_ms = r->s->limits.wall_ms = (int64_t)(seconds * 1000 + 0.5);
-    return result;
+    return reader_seconds(in, value, READER_TIME_LEAST_MS, INT64_MAX);
 }
 
 /* ---- the program's arguments, the compiler's flags ------------------------------------------------------------- */
@@ -400,19 +329,6 @@ static int read_stop_on_failure(struct fields *in, const cJSON *value)
     return fields_bool(in, value, &reader_of(in)->s->stop_on_failure);
 }
 
-static int read_user_id(struct fields *in, const cJSON *value)
-{
-    return fields_label(in, value, USER_ID_MAX, &reader_of(in)->s->user_id);
-}
-
-/* Found before all others: they need it. */
-static int read_nothing(struct fields *in, const cJSON *value)
-{
-    (void)in;
-    (void)value;
-    return 0;
-}
-
 static const struct field top_fields[] = {
     {"args", read_args},
     {"cache", read_cache},
@@ -424,93 +340,48 @@ static const struct field top_fields[] = {
     {"files", read_files},
     {"input", read_input},
     {"inputEncoding", fields_encoding},
-    {"language", read_nothing},
+    {"language", reader_language},
     {"limits", read_limits},
     {"metadata", read_metadata},
     {"priority", read_priority},
     {"stdin", read_input},
     {"stopOnFailure", read_stop_on_failure},
-    {"testCases", read_tests},
+    {"testCases", reader_tests},
     {"timeout", read_timeout},
-    {"userId", read_user_id},
+    {"userId", reader_user_id},
 };
 
-int submission_read_language(struct fields *in, const cJSON *object, const struct submission_rules *rules,
-                             const struct lang **ret_lang)
-{
-    const struct lang_table *langs = rules->langs;
-    const cJSON *value = fields_member(object, "language");
-    if (!value)
-        return fields_refuse(in, "language", "is required");
-    *ret_lang = cJSON_IsString(value) ? lang_find(langs, value->valuestring) : NULL;
-    if (*ret_lang)
-        return 0;
-    char what[224] = "must be one of";
-    size_t used = strlen(what);
-    for (size_t i = 0; i < langs->count && used < sizeof what; i++)
-        used += (size_t)snprintf(what + used, sizeof what - used, "%s %s", i ? "," : "", langs->langs[i].name);
-    return fields_refuse(in, "language", what);
-}
-
-/* What no single field can tell: what is missing, sizes of all together, defaults. */
 static int complete(struct reader *r, const cJSON *root)
 {
-    struct submission *s = r->s;
-    if (s->file_count == 0)
-        return fields_refuse(&r->in, "code", "or files is required");
-    if (!s->files[0].name)
-        s->files[0].name = xstrdup(r->lang->source_file);
-    size_t total = 0;
-    for (size_t i = 0; i < s->file_count; i++)
-        total += s->files[i].content.len;
-    if (total > (size_t)r->rules->max_code_bytes) {
-        char what[80];
-        snprintf(what, sizeof what, "must have at most %lld bytes", (long long)r->rules->max_code_bytes);
-        return fields_refuse(&r->in, fields_member(root, "code") ? "code" : "files", what);
-    }
     if (fields_member(root, "encoding") && !fields_member(root, "code"))
         return fields_refuse(&r->in, "encoding", "is for code: a file has its own");
-    if (fields_member(root, "inputEncoding") && !s->single_input)
+    if (fields_member(root, "inputEncoding") && !r->s->single_input)
         return fields_refuse(&r->in, "inputEncoding", "is for input: a test case has its own");
-    if (s->test_count == 0) {
-        s->single_input = true;
-        s->test_count = 1;
-        s->tests = xcalloc(1, sizeof *s->tests);
-    }
     return 0;
 }
 
+static const struct dialect dialect = {
+    .fields = top_fields,
+    .field_count = ARRAY_LEN(top_fields),
+    .test_fields = test_fields,
+    .test_field_count = ARRAY_LEN(test_fields),
+    .tests = "testCases",
+    .expected = "expected",
+    .encoding = "encoding",
+    .input_encoding = "inputEncoding",
+    .no_code = "or files is required",
+    .complete = complete,
+};
+
 int submission_read(const cJSON *root, const struct submission_rules *rules, struct submission *ret_s, struct err *err)
 {
-    struct err unused;
-    struct submission s = {0};
-    struct reader r = {.rules = rules, .s = &s, .in.err = err ? err : &unused};
-    int result = 0;
-    if (!cJSON_IsObject(root))
-        result = err_set(r.in.err, EINVAL, "a submission must be a JSON object");
-    if (result == 0)
-        result = submission_read_language(&r.in, root, rules, &r.lang);
-    if (result == 0) {
-        s.language = xstrdup(r.lang->name);
-        result = fields_read_object(&r.in, root, top_fields, ARRAY_LEN(top_fields));
-    }
-    if (result == 0)
-        result = complete(&r, root);
-    if (result < 0)
-        submission_finish(&s);
-    else
-        *ret_s = s;
-    return result;
+    struct reader reader = {.dialect = &dialect, .rules = rules};
+    return reader_read(&reader, root, ret_s, err);
 }
 
 int submission_parse(const char *text, size_t len, const struct submission_rules *rules, struct submission *ret_s,
                      struct err *err)
 {
-    cJSON *root;
-    int result = json_parse(text, len, &root, err);
-    if (result < 0)
-        return result;
-    result = submission_read(root, rules, ret_s, err);
-    cJSON_Delete(root);
-    return result;
+    struct reader reader = {.dialect = &dialect, .rules = rules};
+    return reader_parse(&reader, text, len, ret_s, err);
 }

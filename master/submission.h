@@ -25,9 +25,4 @@ int submission_parse(const char *text, size_t len, const struct submission_rules
 int submission_read(const cJSON *root, const struct submission_rules *rules, struct submission *ret_s, struct err *err)
     MUST_USE;
 
-/* The member "language" of any dialect's object; `in` carries the error. */
-struct fields;
-int submission_read_language(struct fields *in, const cJSON *object, const struct submission_rules *rules,
-                             const struct lang **ret_lang) MUST_USE;
-
 #endif

@@ -1,47 +1,8 @@
-/* The API's fuzz target: any body is a submission, which then survives being stored, or an error that says why. */
-#include "job_json.h"
-#include "submission.h"
-
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const struct submission_rules *rules(void)
-{
-    static const struct limits most = {.cpu_ms = 120000,
-                                       .wall_ms = 300000,
-                                       .memory_mb = 1024,
-                                       .processes = 256,
-                                       .output_kb = 4096,
-                                       .file_kb = 102400,
-                                       .cpus_milli = 4000};
-    static struct lang_table langs;
-    static struct submission_rules made;
-    struct err err;
-    if (langs.count == 0) {
-        if (lang_table_load(SHIPPED_LANGUAGES, "all", &(struct lang_ceilings){most}, false, &langs, &err) < 0)
-            abort();
-        made = (struct submission_rules){&langs, most, 5000, 5, 5, true};
-    }
-    return &made;
-}
+/* The native dialect. */
+#include "body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* An exact allocation, so that one byte too far is seen. */
-    cleanup_free char *body = xmalloc(size);
-    struct submission s, back;
-    struct err err = {0};
-    memcpy(body, data, size);
-    if (submission_parse(body, size, rules(), &s, &err) < 0) {
-        if (!*err.msg)
-            abort();
-        return 0;
-    }
-    cleanup_free char *stored = submission_to_json(&s);
-    if (submission_from_json(stored, strlen(stored), &back, &err) < 0)
-        abort();
-    submission_finish(&back);
-    submission_finish(&s);
+    check_body(data, size, submission_parse);
     return 0;
 }
