@@ -128,6 +128,7 @@ static void begin(struct stream *stream, bool compile)
         .collect_count = step->collect_count,
         .collect_max = 100 << 20,
         .stdin_fd = b->null_fd,
+        .warm = !compile && step->warm,
     };
     if (box_client_run(stream->box, &call, compile ? on_compiled : on_ran, stream, &err) < 0)
         fail("box", err.msg);

@@ -106,6 +106,8 @@ static void put_run(struct json_writer *w, const struct run_figures *r)
         json_put_str(w, "end", run_end_name(r->end));
     if (r->waited_us)
         json_put_int(w, "waitedUs", r->waited_us);
+    if (r->warm)
+        json_put_bool(w, "warm", true);
     if (r->lost_us) {
         json_put_int(w, "lostUs", r->lost_us);
         json_put_int(w, "lostOfUs", r->lost_of_us);
@@ -451,6 +453,7 @@ static void get_run(struct reader *r, struct run_figures *run)
     run->reason = get_optional_str(r, "reason");
     run->end = get_end(r);
     run->waited_us = get_optional_int(r, "waitedUs");
+    run->warm = has(r, "warm") && get_bool(r, "warm");
     run->lost_us = get_optional_int(r, "lostUs");
     run->lost_of_us = get_optional_int(r, "lostOfUs");
 }

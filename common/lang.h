@@ -22,6 +22,7 @@ struct lang_step {
     struct limits limits;       /* compile: in force; run: the defaults of a submission */
     int64_t memory_overhead_mb; /* what the runtime takes beside the memory that {memoryMb} gives the program */
     bool cache;                 /* compile: what it leaves may serve later submissions of the same files */
+    bool warm;                  /* run: in a fork of an interpreter that is started already */
     char **out_of_memory;       /* texts on stderr by which the runtime says that it ended for want of memory */
     size_t out_of_memory_count;
 };

@@ -151,9 +151,23 @@ static int read_cache(const struct file *f, const cJSON *step, bool *ret_cache)
     return 0;
 }
 
+/* How a run is spared its start. */
+static int read_warm(const struct file *f, const cJSON *step, const char *name, bool *ret_warm)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(step, "warm");
+    bool fork = item && cJSON_IsString(item) && strcmp(item->valuestring, "fork") == 0;
+    if (item && !fork && !cJSON_IsFalse(item))
+        return bad(f, "warm", "must be \"fork\" or false");
+    if (fork && strcmp(name, "run") != 0)
+        return bad(f, "warm", "is for \"run\" alone");
+    *ret_warm = fork;
+    return 0;
+}
+
 static int read_step(const struct file *f, const cJSON *root, const char *name, struct lang_step *ret)
 {
-    static const char *const known[] = {"argv", "collect", "limits", "memoryOverheadMb", "outOfMemory", "cache"};
+    static const char *const known[] = {"argv",        "collect", "limits", "memoryOverheadMb",
+                                        "outOfMemory", "cache",   "warm"};
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(root, name);
     if (!cJSON_IsObject(step))
         return bad(f, name, "must be an object");
@@ -170,6 +184,8 @@ static int read_step(const struct file *f, const cJSON *root, const char *name, 
         r = read_overhead(f, step, &ret->memory_overhead_mb);
     if (r == 0)
         r = read_cache(f, step, &ret->cache);
+    if (r == 0)
+        r = read_warm(f, step, name, &ret->warm);
     if (r == 0)
         r = read_limits(f, step, &ret->limits);
     return r < 0 ? err_wrap(f->err, "in \"%s\"", name) : 0;

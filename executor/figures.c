@@ -30,6 +30,11 @@ struct metric figure_reruns = {
 struct metric figure_program_cache = {
     COUNTER("sentinel_executor_program_cache_total", "Compiled programs looked for in the cache."),
     .labels = {"result"}};
+struct metric figure_warm_runs = {
+    COUNTER("sentinel_warm_runs_total", "Tests in languages that run warm, by how they ran: warm or cold."),
+    .labels = {"language", "how"}};
+struct metric figure_warm_starts = {COUNTER("sentinel_warm_starts_total", "Interpreters started ahead of their runs."),
+                                    BY_LANGUAGE};
 struct metric figure_box_starts = {COUNTER("sentinel_executor_box_starts_total", "Boxes started.")};
 struct metric figure_box_ends = {COUNTER("sentinel_executor_box_ends_total", "Boxes that ended, or never came up.")};
 struct metric figure_box_start_seconds = {
@@ -54,6 +59,8 @@ static struct metric *const all[] = {
     &figure_run_memory,
     &figure_reruns,
     &figure_program_cache,
+    &figure_warm_runs,
+    &figure_warm_starts,
     &figure_box_starts,
     &figure_box_ends,
     &figure_box_start_seconds,

@@ -224,6 +224,16 @@ static void explain_contended(const struct earlier *earlier, char *reason)
                  len ? "; " : "", earlier->waited_us / 1000, earlier->wall_us / 1000);
 }
 
+/* Of the languages that say so. */
+static void count_warmth(const struct job_run *job, const struct box_reply *reply)
+{
+    if (!job->lang->run.warm)
+        return;
+    metric_add(&figure_warm_runs, 1, job->lang->name, reply->warm == BOX_COLD ? "cold" : "warm");
+    if (reply->warm == BOX_WARM_STARTED)
+        metric_add(&figure_warm_starts, 1, job->lang->name);
+}
+
 static void judge_test(struct job_run *job, size_t index, const struct box_answer *answer)
 {
     const struct box_reply *reply = answer->reply;
@@ -238,6 +248,7 @@ static void judge_test(struct job_run *job, size_t index, const struct box_answe
     result->passed = result->verdict == VERDICT_ACCEPTED;
     metric_observe(&figure_run_seconds, (double)reply->wall_us / 1e6, job->lang->name);
     metric_observe(&figure_run_memory, (double)reply->memory_peak_bytes, job->lang->name);
+    count_warmth(job, reply);
     explain_contended(&job->earlier[index], reason);
     result_set_run(&result->run, reply, &job->limits, answer->out, answer->errout, reason);
     result->run.lost_us = job->earlier[index].waited_us;
@@ -298,6 +309,13 @@ static struct box_limits box_limits(const struct job_run *job, const struct lang
     };
 }
 
+/* An interpreter has its arguments from its start: what is not as of most submissions starts cold. */
+static bool is_for_warm(const struct job_run *job, const struct lang_step *step)
+{
+    const struct submission *s = &job->submission;
+    return step->warm && s->arg_count == 0 && strcmp(s->files[0].name, job->lang->source_file) == 0;
+}
+
 static int send_run(struct job_run *job, size_t index, struct box_client *box, int stdin_fd,
                     void (*on_answer)(void *arg, struct box_answer *answer), void *arg, struct err *err)
 {
@@ -316,6 +334,7 @@ static int send_run(struct job_run *job, size_t index, struct box_client *box, i
         .collect_count = step->collect_count,
         .collect_max = job->options->scratch_bytes,
         .stdin_fd = stdin_fd,
+        .warm = is_for_warm(job, step),
     };
     int r = box_client_run(box, &call, on_answer, arg, err);
     lang_argv_free(argv);

@@ -55,6 +55,7 @@ void result_set_run(struct run_figures *ret_run, const struct box_reply *reply, 
         .errout_total = (int64_t)reply->stderr_total,
         .end = end_of(reply->cause),
         .waited_us = (int64_t)reply->runqueue_us,
+        .warm = reply->warm != BOX_COLD,
         .truncated = reply->stdout_kept < reply->stdout_total || reply->stderr_kept < reply->stderr_total,
         .reason = reason && *reason ? xstrdup(reason) : NULL,
     };

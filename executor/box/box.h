@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <linux/filter.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -44,7 +45,7 @@ struct request {
     struct box_request head;
     const struct box_file *files;
     char *argv[BOX_ARGS_MAX + 1];
-    char *env[BOX_ARGS_MAX + 1];
+    char *env[BOX_ARGS_MAX + 2]; /* room for one that the box adds */
     char *names[BOX_FILES_MAX];
     char *collect[BOX_COLLECT_MAX];
 };
@@ -64,15 +65,24 @@ void limit_set(struct box_limits *l, const struct limit_field *f, uint64_t value
 /* NULL, or what is wrong with the message (good until the next call). `bytes` is aligned for struct box_request. */
 const char *request_parse(char *bytes, size_t len, const struct box_limits *most, struct request *ret_request) MUST_USE;
 
-/* The descriptors that travel with a run, keeper to launcher, in this order; the last only with cgroup v2. */
+/* The descriptors that travel with a run, keeper to launcher or warm server, in this order; the last only with cgroup
+ * v2. A request that comes to the launcher without them asks for a server. */
 enum run_fd { RUN_STDIN, RUN_BUNDLE, RUN_STDOUT, RUN_STDERR, RUN_REPORT, RUN_CGROUP, RUN_FDS };
+
+/* A message of one byte to the launcher: the run is answered, or as said. */
+enum launcher_word {
+    LAUNCHER_CLEARS,   /* tier B's directories, and says READY */
+    LAUNCHER_ENDS_ALL, /* and its init was killed: in tier B there is no other to kill the rest */
+    LAUNCHER_REAPS,    /* a warm server; no run is concerned */
+};
 
 enum note_kind {
     NOTE_READY,   /* launcher → keeper, once: the root stands; `status`: its /proc is the host's */
     NOTE_FAILED,  /* launcher or init → keeper: `step` and `error` */
-    NOTE_INIT,    /* launcher → keeper, with a pidfd of the run's init */
+    NOTE_INIT,    /* launcher or warm server → keeper, with a pidfd of the run's init */
     NOTE_STARTED, /* init → keeper, with the work directory: the program was exec'd */
     NOTE_ENDED,   /* init → keeper: `status` as wait gives it, and the program's own usage */
+    NOTE_SERVER,  /* launcher → keeper, with the socket and a pidfd of a warm server; whose own first note is READY */
 };
 
 struct note {
@@ -106,8 +116,24 @@ struct confinement {
 /* Never returns: the launcher's life from just after its clone. `socket` leads to the keeper. */
 _Noreturn void launcher_main(const struct confinement *c, int socket);
 
-/* Never returns: the life of a run's init, pid 1 of its own namespace. */
-_Noreturn void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t launcher);
+/* Of a run's own: for the clone of its init. */
+static inline uint64_t init_namespaces(const struct confinement *c)
+{
+    return c->tier == BOX_TIER_B ? 0 : CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
+}
+
+/* An interpreter of which the program is to be a fork. */
+struct interpreter {
+    pid_t (*fork)(void); /* with all that the interpreter wants done about it */
+    int first_fd;        /* descriptors from 3 and below this are its own */
+};
+/* The life of a run's init, pid 1 of its own namespace; `parent` made it. Never returns in it. It execs the program;
+ * or, being a fork of an interpreter, it forks it again, and then this returns in the program, confined by then. */
+void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
+               const struct interpreter *interpreter);
+/* For a process that is not an init: an rlimit as a run has it. Limits are only ever lowered. */
+int lower_limit(__rlimit_resource_t resource, rlim_t value) MUST_USE;
+enum { OPEN_FILES = 1024 };
 
 /* Tier B: kills and reaps every process of our Landlock domain but ourselves; we are their reaper. */
 void domain_end(void);

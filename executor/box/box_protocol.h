@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #define BOX_MAGIC 0x53424f58u /* "SBOX" */
-#define BOX_VERSION 1u
+#define BOX_VERSION 2u
 
 #define BOX_LANGUAGES "/languages" /* where a box shows the folder that --languages names, read-only */
 
@@ -115,6 +115,9 @@ struct box_request {
                              * directory's path with "/" behind it for every regular file beneath; what is not there,
                              * not regular, or linked twice is left out */
     uint64_t collect_max;   /* bytes of all collected files together */
+    uint32_t warm;    /* 1: argv is an interpreter's whose script is the first file; run it in a fork of one that is
+                       * started already, where that can be had */
+    uint32_t servers; /* 0; between the box's own processes: how many such interpreters live */
 };
 
 struct box_cancel {
@@ -129,6 +132,13 @@ enum box_status {
     BOX_OK = 0,  /* it ran; `cause` and the figures tell how it ended */
     BOX_REFUSED, /* above a ceiling or malformed: `message` says what; nothing ran */
     BOX_FAILED,  /* the box could not set the run up: `message` names the step; the program never ran */
+};
+
+/* Whose start the run was spared. */
+enum box_warmth {
+    BOX_COLD,         /* nobody's: argv was exec'd */
+    BOX_WARM,         /* the interpreter's */
+    BOX_WARM_STARTED, /* likewise, and the interpreter was started for it first */
 };
 
 /* Who ended the run. */
@@ -167,6 +177,8 @@ struct box_reply {
     uint64_t stderr_total;
     uint32_t setup_us;   /* from the request to the program's exec */
     uint32_t cleanup_us; /* from the program's end to the reply */
+    uint32_t warm;       /* enum box_warmth */
+    uint32_t reserved;
     char message[256];
 };
 

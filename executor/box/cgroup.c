@@ -50,7 +50,8 @@ struct cgroup {
     uint32_t cpus_milli;      /* as set now, 0: not known */
     uint64_t memory_limit;    /* likewise */
     uint64_t memory_held;     /* of memory_base, what the kernel cannot take back */
-    uint64_t launcher_memory; /* the most that the launcher holds, 0: not known */
+    uint64_t launcher_memory; /* the most that the launcher and its servers hold, 0: not known */
+    uint32_t servers;
 };
 
 /* Writes a figure, unless one before could not be written. */
@@ -251,6 +252,14 @@ int cgroup_admit(struct cgroup *cg, pid_t launcher, uid_t its_id)
     return error;
 }
 
+void cgroup_set_servers(struct cgroup *cg, uint32_t count)
+{
+    if (cg == NULL)
+        return;
+    cg->servers = count;
+    cg->launcher_memory = 0;
+}
+
 /* The three writes are dear, and what the launcher holds hardly changes: its share is rounded up, and a limit that
  * stands is left. */
 static void set_memory_1(struct cgroup *cg, uint64_t bytes)
@@ -269,6 +278,14 @@ static void set_memory_1(struct cgroup *cg, uint64_t bytes)
         cg->memory_limit = bytes;
 }
 
+/* What the kernel takes back when it wants: pages of files, but those that are nowhere else. */
+static uint64_t page_cache_1(const struct cgroup *cg)
+{
+    uint64_t cache = read_number_at(cg->run_fd[MEMORY], "memory.stat", "cache");
+    uint64_t shmem = read_number_at(cg->run_fd[MEMORY], "memory.stat", "shmem");
+    return cache > shmem ? cache - shmem : 0;
+}
+
 static void begin_1(struct cgroup *cg, const struct box_limits *l, long long quota_us, long long period_us)
 {
     memcpy(cg->run_fd, cg->box_fd, sizeof cg->run_fd);
@@ -278,7 +295,7 @@ static void begin_1(struct cgroup *cg, const struct box_limits *l, long long quo
     /* What earlier runs read of the toolchain stays charged to the box; the kernel takes it back at the limit, so it
      * must not raise it. The launcher's own share hardly grows after its first run. */
     if (cg->launcher_memory == 0)
-        cg->launcher_memory = cg->memory_base + LAUNCHER_GROWTH;
+        cg->launcher_memory = cg->memory_base - page_cache_1(cg) + LAUNCHER_GROWTH;
     cg->memory_held = cg->memory_base < cg->launcher_memory ? cg->memory_base : cg->launcher_memory;
     set_memory_1(cg, l->memory_bytes + cg->memory_held);
     if (cg->error == -EBUSY) { /* the run before is not yet off the books */
@@ -286,7 +303,7 @@ static void begin_1(struct cgroup *cg, const struct box_limits *l, long long quo
         set_memory_1(cg, l->memory_bytes + cg->memory_held);
     }
     put(cg, MEMORY, "memory.max_usage_in_bytes", 0);
-    put(cg, PIDS, "pids.max", l->processes + 2); /* the launcher and the init are counted too */
+    put(cg, PIDS, "pids.max", l->processes + 2 + cg->servers); /* the launcher and the init are counted too */
     if (cg->cpus_milli == l->cpus_milli)
         return;
     /* Without a quota first: old quota and new period together could be more than the parent has. */

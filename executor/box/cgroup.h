@@ -21,6 +21,9 @@ uint32_t cgroup_version(const struct cgroup *cg); /* 0 of NULL */
 /* The launcher enters, before it does anything. 0 or -errno. */
 int cgroup_admit(struct cgroup *cg, pid_t launcher, uid_t its_id) MUST_USE;
 
+/* How many warm servers live where the launcher does: since the last run one came or went. Nothing of NULL. */
+void cgroup_set_servers(struct cgroup *cg, uint32_t count);
+
 /* Sets a run's limits. *ret_run_fd is a directory to clone the run into, or -1: it is born where the launcher is. */
 int cgroup_begin(struct cgroup *cg, const struct box_limits *limits, int *ret_run_fd) MUST_USE;
 void cgroup_use(struct cgroup *cg, struct cgroup_use *ret_use); /* since begin */

@@ -8,8 +8,11 @@
  *
  * The program's first steps run in the init's memory (CLONE_VM | CLONE_VFORK): the init stands still until the exec, so
  * they share errno and this file's statics without a race, and the failed step is simply left in `start`. The init
- * keeps its capabilities and is not dumpable, so the program can neither trace it nor write to its memory. */
-#include "view.h"
+ * keeps its capabilities and is not dumpable, so the program can neither trace it nor write to its memory.
+ *
+ * A warm server (door.c) has this file too: there the init is a fork of an interpreter, and so is the program, by
+ * libc's fork(), in memory of its own. It takes the same steps, tells by a pipe how far it came, and returns. */
+#include "warm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,24 +32,32 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN_FILES = 1024, PENDING_SIGNALS = 4096, LOCKED_BYTES = 64 << 10 };
+enum { PENDING_SIGNALS = 4096, LOCKED_BYTES = 64 << 10 };
 
 static const char STEP_EXEC[] = "exec ";
+
+/* How far the program came before the user's first byte. */
+struct outcome {
+    const char *step; /* that failed, or STEP_EXEC */
+    int error;        /* errno of the failed step, 0 when none failed */
+    uint64_t at_us;   /* when it came to its end */
+};
 
 static struct {
     const struct confinement *c;
     const struct request *request;
     const int *fds;
     int work_fd;
-    int rules_fd;              /* of Landlock, for the program; -1: none */
-    const char *volatile step; /* that runs now, or failed */
-    volatile int error;        /* errno of the failed step, 0 when none failed */
+    int rules_fd;                          /* of Landlock, for the program; -1: none */
+    const struct interpreter *interpreter; /* NULL: the program is exec'd */
+    struct sigaction on_term;              /* tier B: what SIGTERM did before it was the init's */
+    volatile struct outcome outcome;
 } start = {.work_fd = -1, .rules_fd = -1};
 
 static volatile sig_atomic_t in_domain, asked_to_end; /* tier B */
 
-/* Limits are only ever lowered: we may have no right to raise them. */
-static int lower_limit(__rlimit_resource_t resource, rlim_t value)
+/* We may have no right to raise them. */
+int lower_limit(__rlimit_resource_t resource, rlim_t value)
 {
     struct rlimit limit;
     if (getrlimit(resource, &limit) < 0)
@@ -63,6 +74,8 @@ static int setup_rlimits(void)
     const struct confinement *c = start.c;
     /* Reserved thread stacks count as data, used or not; what is used is polled. */
     rlim_t data = l->memory_bytes + l->processes * l->stack_bytes;
+    /* The servers are counted with the program where they have its id. */
+    rlim_t others = c->uid_processes + (c->uid_processes > 0 ? start.request->head.servers : 0);
     const struct {
         __rlimit_resource_t resource;
         rlim_t value;
@@ -74,7 +87,7 @@ static int setup_rlimits(void)
         {RLIMIT_MEMLOCK, LOCKED_BYTES},
         {RLIMIT_MSGQUEUE, 0},
         {RLIMIT_NOFILE, OPEN_FILES},
-        {RLIMIT_NPROC, c->uid_processes + l->processes},
+        {RLIMIT_NPROC, others + l->processes},
         {RLIMIT_SIGPENDING, PENDING_SIGNALS},
         {RLIMIT_STACK, l->stack_bytes},
     };
@@ -114,9 +127,24 @@ static int setup_landlock(void)
     return landlock_restrict(start.rules_fd);
 }
 
+/* A fork keeps the interpreter's own, and its pipe until its last step is done. */
 static int setup_no_descriptors(void)
 {
-    return close_range(3, ~0u, 0);
+    if (start.interpreter == NULL)
+        return close_range(3, ~0u, 0);
+    if (close_range((unsigned int)start.interpreter->first_fd, OUTCOME_FD - 1, 0) < 0)
+        return -1;
+    return close_range(OUTCOME_FD + 1, ~0u, 0);
+}
+
+/* What an exec would do, but for the program itself. */
+static int setup_process(void)
+{
+    if (start.interpreter == NULL)
+        return 0;
+    if (start.c->tier == BOX_TIER_B && sigaction(SIGTERM, &start.on_term, NULL) < 0)
+        return -1;
+    return prctl(PR_SET_DUMPABLE, 1); /* the change of ids took it */
 }
 
 static int setup_filter(void)
@@ -137,24 +165,67 @@ static const struct {
 } steps[] = {
     {"streams", setup_streams},   {"rlimits", setup_rlimits},
     {"landlock", setup_landlock}, {"descriptors", setup_no_descriptors},
-    {"ids", setup_ids},           {"seccomp", setup_filter},
+    {"ids", setup_ids},           {"process", setup_process},
+    {"seccomp", setup_filter},
 };
+
+static bool take_steps(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        start.outcome.step = steps[i].name;
+        if (steps[i].run() < 0) {
+            start.outcome.error = errno;
+            return false;
+        }
+    }
+    start.outcome.step = STEP_EXEC;
+    return true;
+}
 
 static int program_main(void *unused)
 {
     (void)unused;
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        start.step = steps[i].name;
-        if (steps[i].run() < 0) {
-            start.error = errno;
-            _exit(1);
-        }
-    }
-    start.step = STEP_EXEC;
+    if (!take_steps())
+        _exit(1);
     execve(start.request->argv[0], start.request->argv, start.request->env);
     if (start.request->argv[0][0] != '.')
-        start.error = errno; /* else the file is the user's, and so is the error */
+        start.outcome.error = errno; /* else the file is the user's, and so is the error */
     _exit(126);
+}
+
+/* Both begin the program and come back when the next byte that it runs is the user's, or it ended before, as `outcome`
+ * says. Its pid or -1. */
+static pid_t begin_by_exec(void)
+{
+    static alignas(16) char stack[64 << 10];
+    pid_t program = clone(program_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    start.outcome.at_us = now_us();
+    return program;
+}
+
+/* And 0 in the program. The last step stands behind the filter, which allows these two calls. */
+static pid_t begin_by_return(void)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pid_t program = start.interpreter->fork();
+    if (program == 0) {
+        bool done = dup2(ends[1], OUTCOME_FD) == OUTCOME_FD && take_steps();
+        start.outcome.at_us = now_us();
+        struct outcome outcome = start.outcome;
+        if (write(OUTCOME_FD, &outcome, sizeof outcome) != sizeof outcome || !done)
+            _exit(1);
+        close(OUTCOME_FD);
+        return 0;
+    }
+    close(ends[1]);
+    struct outcome outcome = {.step = "fork"};
+    while (program > 0 && read(ends[0], &outcome, sizeof outcome) < 0 && errno == EINTR)
+        ;
+    start.outcome = outcome;
+    close(ends[0]);
+    return program;
 }
 
 static _Noreturn void run_failed(int report_fd, const char *step, const char *which, int error)
@@ -201,15 +272,19 @@ static void on_end_asked(int unused)
 }
 
 /* Tier B's stand-in for a PID namespace: what we start can signal, trace and outlive nobody. Tried, not believed. */
-static int setup_domain(const struct confinement *c, pid_t launcher)
+static int setup_domain(const struct confinement *c, pid_t parent)
 {
     struct sigaction action = {.sa_handler = on_end_asked};
-    if (sigaction(SIGTERM, &action, NULL) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 ||
-        prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || landlock_restrict(c->fence_fd) < 0)
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    if (sigaction(SIGTERM, &action, &start.on_term) < 0 || sigprocmask(SIG_UNBLOCK, &term, NULL) < 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ||
+        landlock_restrict(c->fence_fd) < 0)
         return -errno;
-    if (getppid() != launcher)
+    if (getppid() != parent)
         _exit(1); /* it died before it could be our death signal */
-    if (kill(launcher, 0) == 0 || errno != EPERM)
+    if (kill(parent, 0) == 0 || errno != EPERM)
         return -ENOTSUP;
     in_domain = 1;
     return 0;
@@ -248,14 +323,14 @@ static int setup_root_view(const struct confinement *c, char step[128])
     return start.rules_fd < 0 ? start.rules_fd : 0;
 }
 
-static void setup_run(const struct confinement *c, struct request *r, int bundle_fd, int report_fd, pid_t launcher)
+static void setup_run(const struct confinement *c, struct request *r, int bundle_fd, int report_fd, pid_t parent)
 {
     char step[128] = "oom_score_adj";
     int error = setup_oom_score();
     start.rules_fd = c->fence_fd;
     if (error == 0 && c->tier == BOX_TIER_B) {
         snprintf(step, sizeof step, "Landlock's outer domain");
-        error = setup_domain(c, launcher);
+        error = setup_domain(c, parent);
         if (error == 0)
             error = setup_view(c, r, step);
     } else if (error == 0) {
@@ -306,36 +381,45 @@ static void hold_entry(void)
         return; /* it has ended already */
 }
 
-void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t launcher)
+/* It runs, or it ended by itself since. */
+static void tell_start(const struct confinement *c, int report_fd)
 {
-    static alignas(16) char stack[64 << 10];
+    if (c->tier == BOX_TIER_B || c->proc_is_hosts)
+        hold_entry();
+    struct note note = {.kind = NOTE_STARTED, .at_us = start.outcome.at_us, .cpu_us = own_cpu_us()};
+    if (message_send(report_fd, &note, sizeof note, &start.work_fd, 1) < 0 && c->tier != BOX_TIER_B)
+        _exit(1);
+}
+
+void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
+               const struct interpreter *interpreter)
+{
     int report_fd = fds[RUN_REPORT];
-    setup_run(c, r, fds[RUN_BUNDLE], report_fd, launcher);
+    setup_run(c, r, fds[RUN_BUNDLE], report_fd, parent);
     start.c = c;
     start.request = r;
     start.fds = fds;
-    pid_t program = clone(program_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    start.interpreter = interpreter;
+    pid_t program = interpreter == NULL ? begin_by_exec() : begin_by_return();
+    if (program == 0)
+        return;
     if (program < 0)
         run_failed(report_fd, "fork of the program", "", errno);
-    if (start.error != 0)
-        run_failed(report_fd, start.step, start.step == STEP_EXEC ? r->argv[0] : "", start.error);
-    if (start.step != STEP_EXEC)
-        run_failed(report_fd, start.step, ": killed in it", ECANCELED);
+    const char *step = start.outcome.step;
+    if (start.outcome.error != 0)
+        run_failed(report_fd, step, step == STEP_EXEC ? r->argv[0] : "", start.outcome.error);
+    if (step != STEP_EXEC)
+        run_failed(report_fd, step, ": killed in it", ECANCELED);
     if (asked_to_end)
         kill(-1, SIGKILL); /* the signal came before there was a program */
 
-    if (c->tier == BOX_TIER_B || c->proc_is_hosts)
-        hold_entry();
-
-    struct note note = {.kind = NOTE_STARTED, .at_us = now_us(), .cpu_us = own_cpu_us()};
-    if (message_send(report_fd, &note, sizeof note, &start.work_fd, 1) < 0 && c->tier != BOX_TIER_B)
-        _exit(1);
+    tell_start(c, report_fd);
     for (int i = 0; i < RUN_FDS; i++) {
         if (i != RUN_REPORT && fds[i] >= 0)
             close(fds[i]);
     }
     close(start.work_fd);
-    note = (struct note){.kind = NOTE_ENDED};
+    struct note note = {.kind = NOTE_ENDED};
     wait_for(c, program, &note);
     _exit(message_send(report_fd, &note, sizeof note, NULL, 0) < 0);
 }

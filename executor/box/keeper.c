@@ -57,6 +57,8 @@ struct keeper *keeper_create(const struct config *config)
         die("out of memory");
     *k = (struct keeper){.config = config, .launcher_fd = -1, .launcher_socket = -1};
     k->confinement = (struct confinement){.config = config, .fence_fd = -1, .scratch_fd = -1};
+    for (int i = 0; i < WARM_SERVERS; i++)
+        k->servers[i] = WARM_NONE;
     setup_signal_fd(k);
     setup_output_area(k);
     k->landlock_abi = landlock_version();
@@ -72,6 +74,8 @@ void launcher_stop(struct keeper *k)
         return;
     syscall(SYS_pidfd_send_signal, k->launcher_fd, SIGKILL, NULL, 0);
     close_fds(&k->launcher_socket, 1); /* which would end it, too */
+    warm_forget_all(k);
+    k->clearing = false;
     while (waitid(P_PIDFD, (id_t)k->launcher_fd, &info, WEXITED) < 0 && errno == EINTR)
         ;
     while (k->confinement.tier == BOX_TIER_B && (wait(NULL) >= 0 || errno == EINTR))

@@ -6,6 +6,19 @@
 #include "landlock.h"
 #include "scratch.h"
 
+enum { WARM_SERVERS = 4 };
+
+/* One interpreter at the door (warm.h). */
+struct warm_server {
+    int socket, pid_fd; /* -1: there is none */
+    uint64_t stack_bytes;
+    char *words; /* argv, environment and script that it is for, as they stand in a request; owned */
+    size_t len;
+    uint64_t runs, used_us;
+};
+
+#define WARM_NONE ((struct warm_server){.socket = -1, .pid_fd = -1})
+
 struct keeper {
     const struct config *config;
     struct confinement confinement;
@@ -17,6 +30,9 @@ struct keeper {
     int launcher_fd, launcher_socket;
     int output_fd;
     char *output; /* 2 × most.output_bytes */
+    struct warm_server servers[WARM_SERVERS];
+    bool clearing;             /* tier B: the launcher has yet to say that it cleared up after the last run */
+    uint64_t no_warm_until_us; /* the last start of a server failed */
     bool leaving;
 };
 
@@ -26,5 +42,13 @@ size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], stru
                  int *ret_collected_fd);
 
 void launcher_stop(struct keeper *k); /* and waits until all in the box are dead */
+
+/* The server for a request that suits one, started if need be; NULL: it cannot be had, which is logged. `message` is
+ * the request's. */
+struct warm_server *warm_server_for(struct keeper *k, const struct request *r, const char *message, size_t len,
+                                    bool *ret_started);
+uint32_t warm_count(const struct keeper *k);
+void warm_end(struct keeper *k, struct warm_server *server);
+void warm_forget_all(struct keeper *k); /* they ended with their launcher */
 
 #endif

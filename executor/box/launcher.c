@@ -7,6 +7,7 @@
  * outermost of the Landlock domains. Should an init be killed from outside, it does the init's killing. */
 #include "landlock.h"
 #include "scratch.h"
+#include "warm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,10 +94,24 @@ static void setup_names(int socket)
         setup_failed(socket, "host name");
 }
 
-/* No exec beneath the launcher can gain a capability again. */
+/* What an exec can keep, when the launcher says so: an inheritable set grows only within the bounding set. */
+static int setup_inheritable(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    if (syscall(SYS_capget, &head, sets) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(server_capabilities); i++)
+        sets[server_capabilities[i] / 32].inheritable |= 1u << server_capabilities[i] % 32;
+    return (int)syscall(SYS_capset, &head, sets);
+}
+
+/* No exec beneath the launcher can gain a capability again, but for a warm server's few. */
 static void setup_privileges(const struct confinement *c, int socket)
 {
     bool optional = c->tier == BOX_TIER_B; /* what has no capability cannot drop them, and need not */
+    if (!optional && setup_inheritable() < 0)
+        setup_failed(socket, "inheritable capabilities");
     for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
         if (prctl(PR_CAPBSET_DROP, cap) < 0 && !optional)
             setup_failed(socket, "bounding set");
@@ -164,11 +179,10 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
     int pid_fd = -1;
     int status = 0;
     pid_t launcher = getpid();
-    uint64_t namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
-    pid_t pid = spawn(c->tier == BOX_TIER_B ? 0 : namespaces, fds[RUN_CGROUP], &pid_fd);
+    pid_t pid = spawn(init_namespaces(c), fds[RUN_CGROUP], &pid_fd);
     if (pid == 0) {
         close(socket);
-        init_main(c, &request, fds, launcher);
+        init_main(c, &request, fds, launcher, NULL);
     }
     if (pid < 0)
         note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
@@ -178,8 +192,15 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
     close_fds(&pid_fd, 1);
     if (pid > 0)
         waitpid(pid, &status, 0);
-    if (c->tier == BOX_TIER_B)
-        domain_end(); /* nothing is left, unless the init was killed */
+    if (c->tier == BOX_TIER_B && !WIFEXITED(status))
+        domain_end(); /* the init was killed; the warm servers go too */
+}
+
+/* Servers are reaped when there is time. */
+static void reap(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
 }
 
 static void setup_namespaces(struct confinement *c, int socket)
@@ -218,13 +239,23 @@ void launcher_main(const struct confinement *shared, int socket)
     for (;;) {
         int fds[RUN_FDS];
         ssize_t got = message_receive(socket, message, sizeof message, fds, RUN_FDS, 0);
-        if (got == 1) { /* the run is answered, tier B's directories may go */
+        reap();
+        if (got == 1) {
+            if (message[0] == LAUNCHER_ENDS_ALL)
+                domain_end();
+            if (message[0] == LAUNCHER_REAPS)
+                continue;
             scratch_clear(c.scratch_fd);
+            if (message_send(socket, &ready, sizeof ready, NULL, 0) < 0)
+                _exit(2);
             continue;
         }
         /* The keeper checked it; what does not parse here means that the two disagree, and nothing may run. */
         if (got <= 0 || request_parse(message, (size_t)got, &c.config->most, &request) != NULL)
             _exit(got == 0 ? 0 : 2);
-        start_run(&c, socket, fds);
+        if (fds[RUN_REPORT] < 0)
+            server_start(&c, &request, socket);
+        else
+            start_run(&c, socket, fds);
     }
 }

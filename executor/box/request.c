@@ -119,6 +119,8 @@ static const char *check_head(const struct box_request *head)
         return "file_count";
     if (head->collect_count > BOX_COLLECT_MAX)
         return "collect_count";
+    if (head->warm > 1)
+        return "warm";
     return NULL;
 }
 

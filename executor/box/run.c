@@ -4,6 +4,7 @@
  * The loop (run_wait) polls and hands each event to one on_* function; it ends when the init's pidfd says that all are
  * dead. `cause` is set by end_run(), the only place that kills, and settled from the evidence afterwards. */
 #include "keeper.h"
+#include "warm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@ enum {
     EVENT_EXECUTOR,
     EVENT_SIGNAL,
     EVENT_LAUNCHER,
+    EVENT_SERVER,
     EVENT_REPORT,
     EVENT_STDOUT,
     EVENT_STDERR,
@@ -48,9 +50,10 @@ struct stream {
 
 struct run {
     const struct request *request;
-    const char *message; /* that the request was in */
+    char *message; /* that the request was in */
     size_t message_len;
     struct box_reply *reply;
+    struct warm_server *server; /* that makes the init, NULL: the launcher does */
     struct stream streams[2];
     int report_fd, init_fd, work_fd;
     uint64_t asked_us, started_us, ended_us, killed_us; /* 0: not yet */
@@ -60,6 +63,7 @@ struct run {
     struct scratch_use scratch_start; /* tier B */
     struct note end;                  /* valid when ended_us is */
     bool dead, launcher_lost;
+    bool init_told; /* how it ended, so that it was not killed */
 };
 
 static void say(struct run *run, enum box_status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -249,24 +253,48 @@ static void on_launcher_lost(struct keeper *k, struct run *run)
     run->dead = true;
 }
 
+/* The note of who makes the init. False when it is no such note, or the second one. */
+static bool take_init(struct keeper *k, struct run *run, const struct note *note, ssize_t got, int *fd)
+{
+    if (got != sizeof *note || run->init_fd >= 0)
+        return false;
+    if (*fd < 0) {
+        say(run, BOX_FAILED, "%.127s: %s", note->step, strerror(note->error));
+        run->dead = true; /* nothing was born */
+        return true;
+    }
+    run->init_fd = *fd;
+    *fd = -1;
+    if (run->killed_us != 0) /* before it had a descriptor to be killed by */
+        kill_init(k, run);
+    return true;
+}
+
 static void on_launcher(struct keeper *k, struct run *run)
 {
     struct note note;
     int fd;
     ssize_t got = message_receive(k->launcher_socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
-    if (got == -EAGAIN)
-        return;
-    if (got != sizeof note || run->init_fd >= 0) {
-        close_fds(&fd, 1);
+    if (got != -EAGAIN && !take_init(k, run, &note, got, &fd))
         on_launcher_lost(k, run);
-    } else if (fd < 0) {
-        say(run, BOX_FAILED, "%.127s: %s", note.step, strerror(note.error));
-        run->dead = true; /* nothing was born */
-    } else {
-        run->init_fd = fd;
-        if (run->killed_us != 0) /* before it had a descriptor to be killed by */
-            kill_init(k, run);
+    close_fds(&fd, 1);
+}
+
+/* A server that dies leaves its init to the launcher; when it had not made one, the run was none. */
+static void on_server(struct keeper *k, struct run *run)
+{
+    struct note note;
+    int fd;
+    ssize_t got = message_receive(run->server->socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
+    if (got != -EAGAIN && !take_init(k, run, &note, got, &fd)) {
+        warm_end(k, run->server);
+        run->server = NULL;
+        if (run->init_fd < 0) {
+            say(run, BOX_FAILED, "the warm server died");
+            run->dead = true;
+        }
     }
+    close_fds(&fd, 1);
 }
 
 static void on_report(struct keeper *k, struct run *run)
@@ -280,6 +308,7 @@ static void on_report(struct keeper *k, struct run *run)
         close_fds(&run->report_fd, 1); /* the init ended; its pidfd says when all is dead */
     } else if (note.kind == NOTE_FAILED) {
         say(run, BOX_FAILED, "%.127s: %s", note.step, strerror(note.error));
+        run->init_told = true;
     } else if (note.kind == NOTE_STARTED) {
         run->work_fd = fd;
         fd = -1;
@@ -290,6 +319,7 @@ static void on_report(struct keeper *k, struct run *run)
     } else if (note.kind == NOTE_ENDED) {
         run->end = note;
         run->ended_us = note.at_us;
+        run->init_told = true;
     }
     close_fds(&fd, 1);
 }
@@ -325,6 +355,8 @@ static void dispatch(struct keeper *k, struct run *run, const struct pollfd even
     /* A launcher that dies closes its socket, then takes the init along: the cause may be told after the effect. */
     if (events[EVENT_LAUNCHER].revents != 0 || run->dead)
         on_launcher(k, run);
+    if (events[EVENT_SERVER].revents != 0 && run->server != NULL)
+        on_server(k, run);
 }
 
 static void run_wait(struct keeper *k, struct run *run)
@@ -344,6 +376,7 @@ static void run_wait(struct keeper *k, struct run *run)
             [EVENT_EXECUTOR] = {.fd = k->leaving ? -1 : BOX_FD, .events = POLLIN},
             [EVENT_SIGNAL] = {.fd = k->leaving ? -1 : k->signal_fd, .events = POLLIN},
             [EVENT_LAUNCHER] = {.fd = k->launcher_socket, .events = POLLIN},
+            [EVENT_SERVER] = {.fd = run->server == NULL ? -1 : run->server->socket, .events = POLLIN},
             [EVENT_REPORT] = {.fd = run->report_fd, .events = POLLIN},
             [EVENT_STDOUT] = {.fd = run->streams[0].fd, .events = POLLIN},
             [EVENT_STDERR] = {.fd = run->streams[1].fd, .events = POLLIN},
@@ -384,7 +417,21 @@ static bool bundle_is_whole(const struct request *r, int fd)
     return fd >= 0 && fstat(fd, &st) == 0 && (sum == 0 || (S_ISREG(st.st_mode) && (uint64_t)st.st_size >= sum));
 }
 
-/* Pipes, report, groups; then it is the launcher's turn. */
+/* To the server, or, when that is gone since, to the launcher. */
+static void send_request(struct keeper *k, struct run *run, const int fds[RUN_FDS])
+{
+    size_t fd_count = fds[RUN_CGROUP] < 0 ? RUN_CGROUP : RUN_FDS;
+    struct box_request *head = (struct box_request *)(void *)run->message;
+    head->servers = warm_count(k);
+    if (run->server != NULL && message_send(run->server->socket, run->message, run->message_len, fds, fd_count) == 0)
+        return;
+    run->server = NULL;
+    run->reply->warm = BOX_COLD;
+    if (message_send(k->launcher_socket, run->message, run->message_len, fds, fd_count) < 0)
+        on_launcher_lost(k, run);
+}
+
+/* Pipes, report, groups; then it is the launcher's turn, or a warm server's. */
 static int run_start(struct keeper *k, struct run *run, const int given[2])
 {
     int fds[RUN_FDS] = {-1, -1, -1, -1, -1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
@@ -406,10 +453,7 @@ static int run_start(struct keeper *k, struct run *run, const int given[2])
         fds[RUN_STDERR] = err[1];
         fds[RUN_REPORT] = report[1];
         fds[RUN_CGROUP] = group_fd;
-        error =
-            message_send(k->launcher_socket, run->message, run->message_len, fds, group_fd < 0 ? RUN_CGROUP : RUN_FDS);
-        if (error < 0)
-            on_launcher_lost(k, run);
+        send_request(k, run, fds);
     }
     run->streams[0].fd = out[0];
     run->streams[1].fd = err[0];
@@ -467,6 +511,25 @@ static void take_figures(struct keeper *k, struct run *run)
     settle_cause(run, r);
 }
 
+/* When it is gone, so is whoever would have cleared its directories: the next one does. */
+static void tell_answered(struct keeper *k, const struct run *run)
+{
+    bool killed = run->init_fd >= 0 && !run->init_told;
+    const char word = killed && run->reply->warm != BOX_COLD ? LAUNCHER_ENDS_ALL : LAUNCHER_CLEARS;
+    k->clearing = k->launcher_socket >= 0 && message_send(k->launcher_socket, &word, 1, NULL, 0) == 0;
+    if (!k->clearing)
+        launcher_stop(k);
+}
+
+/* A server does not wait for the launcher, so that we do. */
+static void await_cleared(struct keeper *k)
+{
+    struct note note;
+    if (k->clearing && message_receive(k->launcher_socket, &note, sizeof note, NULL, 0, 0) != sizeof note)
+        launcher_stop(k);
+    k->clearing = false;
+}
+
 /* Everything is dead: what is in the pipes is all there will be. */
 static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_fd)
 {
@@ -492,9 +555,8 @@ static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_f
     if (r->status == BOX_OK && r->cause == BOX_CAUSE_SELF && r->exit_code == 0 && run->request->head.collect_count > 0)
         len = collect_files(run->request, run->work_fd, r, ret_collected_fd);
     cgroup_end(k->cgroup);
-    if (k->confinement.tier == BOX_TIER_B && k->launcher_socket >= 0 &&
-        message_send(k->launcher_socket, "", 1, NULL, 0) < 0)
-        launcher_stop(k); /* it is gone, and so is whoever would have cleared its directories: the next one does */
+    if (k->confinement.tier == BOX_TIER_B)
+        tell_answered(k, run);
     return len;
 }
 
@@ -505,6 +567,15 @@ static void run_close(struct run *run)
     close_fds(&run->report_fd, 1);
     close_fds(&run->init_fd, 1);
     close_fds(&run->work_fd, 1); /* frees the work directory's memory */
+}
+
+/* Before the run's limits are set: a start is no run's. */
+static void choose_server(struct keeper *k, struct run *run)
+{
+    bool started;
+    run->server = warm_server_for(k, run->request, run->message, run->message_len, &started);
+    if (run->server != NULL)
+        run->reply->warm = started ? BOX_WARM_STARTED : BOX_WARM;
 }
 
 size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
@@ -530,8 +601,11 @@ size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], stru
     if (wrong != NULL)
         say(&run, BOX_REFUSED, "%s", wrong);
     tree_reset();
+    await_cleared(k);
     if (k->confinement.tier == BOX_TIER_B)
         scratch_begin(k->confinement.scratch_fd, &run.scratch_start);
+    if (wrong == NULL && warm_suits(&request))
+        choose_server(k, &run);
     int error = wrong != NULL ? -1 : run_start(k, &run, given);
     close_fds(given, 2);
     if (error == 0)

@@ -85,6 +85,8 @@ def test_master_and_executor_count_what_happens(watched):
     assert value(of, "sentinel_executor_run_setup_duration_seconds_count") == 4
     assert value(of, "sentinel_executor_run_cleanup_duration_seconds_count") == 4
     assert value(of, "sentinel_executor_box_starts_total") >= 1
+    assert value(of, "sentinel_warm_runs_total", language="python", how="warm") == 4
+    assert 1 <= value(of, "sentinel_warm_starts_total", language="python") <= 2  # one a slot
     assert value(of, "sentinel_executor_slots", state="idle") == 2
 
 

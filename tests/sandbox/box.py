@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 
-MAGIC, VERSION = 0x53424F58, 1
+MAGIC, VERSION = 0x53424F58, 2
 HELLO, REQUEST, REPLY, CANCEL = 1, 2, 3, 4
 RUN, COMPILE = 0, 1
 TIERS = ["none", "B", "A-", "A"]
@@ -28,12 +28,13 @@ MESSAGE_MAX = 128 * 1024
 
 HEAD = struct.Struct("=IIIIQ")  # magic, version, type, profile or status, id
 LIMITS = struct.Struct("=QQQQQQQII")
-COUNTS = struct.Struct("=IIIIQ")
+COUNTS = struct.Struct("=IIIIQII")
 FILE = struct.Struct("=QII")
 CANCEL_WIRE = struct.Struct("=IIIIQ")
 HELLO_HEAD = struct.Struct("=IIIIQII")
 MECHANISM = struct.Struct("=B95s")
-REPLY_REST = struct.Struct("=IiiIQQQQQQQQQII256s")
+REPLY_REST = struct.Struct("=IiiIQQQQQQQQQIIII256s")
+WARMTH = ["cold", "warm", "started"]
 
 SCALE = float(os.environ.get("SENTINEL_TEST_TIME_SCALE", "1"))
 MB = 1024 * 1024
@@ -82,6 +83,7 @@ class Reply:
     stderr_total: int
     setup_us: int
     cleanup_us: int
+    warm: str
     message: str
     stdout: bytes
     stderr: bytes
@@ -118,11 +120,12 @@ def strings(values):
     return b"".join((v if isinstance(v, bytes) else v.encode()) + b"\0" for v in values)
 
 
-def pack_request(argv, *, env=None, files=(), collect=(), collect_max=0, limits=None, profile=RUN, run_id=1):
+def pack_request(argv, *, env=None, files=(), collect=(), collect_max=0, limits=None, profile=RUN, run_id=1,
+                 warm=False):
     """`files` are (name, contents, executable). Returns the message and the bundle's bytes."""
     env = [f"{k}={v}" for k, v in (ENVIRONMENT if env is None else env).items()]
     message = HEAD.pack(MAGIC, VERSION, REQUEST, profile, run_id) + (limits or Limits()).pack()
-    message += COUNTS.pack(len(argv), len(env), len(files), len(collect), collect_max)
+    message += COUNTS.pack(len(argv), len(env), len(files), len(collect), collect_max, warm, 0)
     message += b"".join(FILE.pack(len(data), executable, 0) for _, data, executable in files)
     message += strings(argv) + strings(env) + strings(name for name, _, _ in files) + strings(collect)
     return message, b"".join(data for _, data, _ in files)
@@ -218,7 +221,7 @@ class Box:
         magic, version, kind, status, run_id = HEAD.unpack_from(data)
         assert (magic, version, kind) == (MAGIC, VERSION, REPLY)
         (cause, exit_code, signal_number, collected, cpu, wall, runqueue, peak, ooms, out_kept, out_total, err_kept,
-         err_total, setup, cleanup, message) = REPLY_REST.unpack_from(data, HEAD.size)
+         err_total, setup, cleanup, warm, _, message) = REPLY_REST.unpack_from(data, HEAD.size)
         at = HEAD.size + REPLY_REST.size
         entries = [FILE.unpack_from(data, at + i * FILE.size) for i in range(collected)]
         names = data[at + collected * FILE.size:].split(b"\0")[:collected]
@@ -227,7 +230,8 @@ class Box:
             files[name.decode(errors="surrogateescape")] = (os.pread(fds[0], size, offset), bool(executable))
             offset += size
         return Reply(STATUS[status], run_id, CAUSE[cause], exit_code, signal_number, cpu, wall, runqueue, peak, ooms,
-                     out_total, err_total, setup, cleanup, message.split(b"\0")[0].decode(errors="replace"),
+                     out_total, err_total, setup, cleanup, WARMTH[warm],
+                     message.split(b"\0")[0].decode(errors="replace"),
                      self.output[:out_kept], self.output[self.output_max:self.output_max + err_kept], files,
                      fds[0] if fds else -1)
 

@@ -1,0 +1,279 @@
+/* The library in a warm server (warm.h): it stops the interpreter at the door, serves runs there, and is nothing but
+ * the init and a few dead bytes to a program.
+ *
+ * The calls below stand before libc's. All pass their arguments on; the first that names the script does so only when
+ * its process is a program: serve() returns nowhere else. Before that call the interpreter has read its own files and
+ * the environment, which a request must match (the keeper sees to it); what it does after is as in a cold run.
+ *
+ * The server must have one thread, since only the one that forks is copied, and no descriptor of its own, since all its
+ * programs would share it. Ruby (ruby.c) is different in that, and reads its script twice. */
+#undef _FILE_OFFSET_BITS /* else <fcntl.h> gives one name to two of the calls below */
+#include "ruby.h"
+#include "warm.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct handover *waiting; /* NULL: no server's process, or past the door */
+
+/* ---- the server ------------------------------------------------------------------------------------------------ */
+
+static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
+static struct request request;
+
+/* Entries of a folder of /proc/self that are numbers from `from` below `to`. */
+static int count_numbers(const char *path, int from, int to)
+{
+    int count = 0;
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return -1;
+    int own = dirfd(dir);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        int number = 0;
+        for (const char *c = entry->d_name; *c >= '0' && *c <= '9'; c++)
+            number = number * 10 + (*c - '0');
+        count += entry->d_name[0] != '.' && number >= from && number < to && number != own;
+    }
+    closedir(dir);
+    return count;
+}
+
+static struct interpreter interpreter = {.fork = fork};
+
+static void say_ready(void)
+{
+    struct note note = {.kind = NOTE_READY};
+    int most = 0;
+    if (ruby_is_here()) {
+        interpreter.fork = ruby_fork;
+        most = RUBY_FDS;
+    }
+    int own = count_numbers("/proc/self/fd", 3, OUTCOME_FD);
+    interpreter.first_fd = 3 + own;
+    if (count_numbers("/proc/self/task", 1, INT_MAX) != 1)
+        note = (struct note){.kind = NOTE_FAILED, .error = ENOTSUP, .step = "more than one thread"};
+    else if (own > most || count_numbers("/proc/self/fd", 3, interpreter.first_fd) != own)
+        note = (struct note){.kind = NOTE_FAILED, .error = ENOTSUP, .step = "descriptors of the interpreter's own"};
+    if (message_send(SERVER_SOCKET_FD, &note, sizeof note, NULL, 0) < 0 || note.kind == NOTE_FAILED)
+        _exit(1);
+}
+
+/* Makes the run's init and reaps it. True in the program. Of the request nothing is left for the next program to find.
+ */
+static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
+{
+    struct note note = {.kind = NOTE_INIT};
+    int pid_fd = -1;
+    pid_t server = getpid();
+    pid_t pid = spawn(init_namespaces(c), fds[RUN_CGROUP], &pid_fd);
+    if (pid == 0) {
+        close(SERVER_SOCKET_FD);
+        init_main(c, &request, fds, server, &interpreter);
+        return true;
+    }
+    if (pid < 0)
+        note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
+    close_fds(fds, RUN_FDS);
+    if (message_send(SERVER_SOCKET_FD, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
+        _exit(1);
+    close_fds(&pid_fd, 1);
+    explicit_bzero(message, len);
+    explicit_bzero(&request, sizeof request);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return false;
+}
+
+/* Returns in each program. Signals wait until then: the interpreter's handlers are not for the server or an init. */
+static void serve(const struct handover *h)
+{
+    sigset_t all, was;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &was);
+    if (h->confinement.tier == BOX_TIER_B)
+        unlinkat(SERVER_SCRATCH_FD, "work", AT_REMOVEDIR); /* each run makes its own */
+    say_ready();
+    for (;;) {
+        int fds[RUN_FDS];
+        ssize_t got = message_receive(SERVER_SOCKET_FD, message, sizeof message, fds, RUN_FDS, 0);
+        if (got <= 0 || request_parse(message, (size_t)got, &h->config.most, &request) != NULL)
+            _exit(got == 0 ? 0 : 1);
+        if (serve_run(&h->confinement, (size_t)got, fds))
+            break;
+    }
+    sigprocmask(SIG_SETMASK, &was, NULL);
+}
+
+/* In a program that is none for a server after all: as its init would have, had there been no server. */
+static _Noreturn void start_cold(void)
+{
+    execve(request.argv[0], request.argv, request.env);
+    _exit(126);
+}
+
+/* ---- the door -------------------------------------------------------------------------------------------------- */
+
+static bool is_awaited(const char *path)
+{
+    const struct handover *h = waiting;
+    return h != NULL && path != NULL && (strcmp(path, h->script) == 0 || strcmp(path, h->absolute) == 0);
+}
+
+static void pass(void)
+{
+    const struct handover *h = waiting;
+    int error = errno;
+    waiting = NULL;
+    serve(h);
+    errno = error;
+}
+
+static void knock(const char *path)
+{
+    if (is_awaited(path))
+        pass();
+}
+
+/* NOLINTBEGIN(bugprone-macro-parentheses,bugprone-reserved-identifier): parameters and names of libc's */
+
+/* A call of libc's that stands behind ours. */
+#define DOOR(type, name, parameters, path, arguments)           \
+    __attribute__((visibility("default"))) type name parameters \
+    {                                                           \
+        static type(*real) parameters;                          \
+        if (real == NULL)                                       \
+            *(void **)(&real) = dlsym(RTLD_NEXT, #name);        \
+        knock(path);                                            \
+        return real arguments;                                  \
+    }
+
+/* What open() is where it is called with fortified headers. */
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+
+DOOR(int, stat, (const char *path, struct stat *s), path, (path, s))
+DOOR(int, lstat, (const char *path, struct stat *s), path, (path, s))
+DOOR(int, fstatat, (int dir, const char *path, struct stat *s, int flags), path, (dir, path, s, flags))
+DOOR(int, stat64, (const char *path, struct stat64 *s), path, (path, s))
+DOOR(int, lstat64, (const char *path, struct stat64 *s), path, (path, s))
+DOOR(int, fstatat64, (int dir, const char *path, struct stat64 *s, int flags), path, (dir, path, s, flags))
+DOOR(int, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *s), path,
+     (dir, path, flags, mask, s))
+DOOR(FILE *, fopen, (const char *path, const char *mode), path, (path, mode))
+DOOR(FILE *, fopen64, (const char *path, const char *mode), path, (path, mode))
+DOOR(int, __open_2, (const char *path, int flags), path, (path, flags))
+DOOR(int, __open64_2, (const char *path, int flags), path, (path, flags))
+
+/* Those that have a mode only when they make a file; passing one on that nobody gave does no harm. */
+#define DOOR_MODE(name, parameters, path, arguments)           \
+    __attribute__((visibility("default"))) int name parameters \
+    {                                                          \
+        static int(*real) parameters;                          \
+        va_list rest;                                          \
+        va_start(rest, flags);                                 \
+        mode_t mode = va_arg(rest, mode_t);                    \
+        va_end(rest);                                          \
+        if (real == NULL)                                      \
+            *(void **)(&real) = dlsym(RTLD_NEXT, #name);       \
+        if (is_awaited(path) && ruby_is_here())                \
+            return ruby_open();                                \
+        knock(path);                                           \
+        return real arguments;                                 \
+    }
+
+DOOR_MODE(open, (const char *path, int flags, ...), path, (path, flags, mode))
+DOOR_MODE(open64, (const char *path, int flags, ...), path, (path, flags, mode))
+DOOR_MODE(openat, (int dir, const char *path, int flags, ...), path, (dir, path, flags, mode))
+DOOR_MODE(openat64, (int dir, const char *path, int flags, ...), path, (dir, path, flags, mode))
+
+__attribute__((visibility("default"))) ssize_t read(int fd, void *buf, size_t size)
+{
+    static ssize_t (*real)(int fd, void *buf, size_t size);
+    if (real == NULL)
+        *(void **)(&real) = dlsym(RTLD_NEXT, "read");
+    if (waiting != NULL && ruby_is_script(fd)) {
+        size_t first = size < 16 ? 0 : ruby_read_first(buf);
+        if (first > 0)
+            return (ssize_t)first;
+        const char *script = waiting->script;
+        pass();
+        if (!ruby_swap_script(script))
+            start_cold();
+    }
+    return real(fd, buf, size);
+}
+
+/* A timer is its process's own, so that there is none before the door. */
+__attribute__((visibility("default"))) int timer_create(clockid_t clock, struct sigevent *event, timer_t *ret_timer)
+{
+    static int (*real)(clockid_t clock, struct sigevent * event, timer_t * ret_timer);
+    if (real == NULL)
+        *(void **)(&real) = dlsym(RTLD_NEXT, "timer_create");
+    if (waiting == NULL)
+        return real(clock, event, ret_timer);
+    errno = ENOSYS;
+    return -1;
+}
+
+/* NOLINTEND(bugprone-macro-parentheses,bugprone-reserved-identifier) */
+
+/* ---- the start ------------------------------------------------------------------------------------------------- */
+
+static struct handover *take_handover(void)
+{
+    struct stat st;
+    if (fstat(SERVER_HANDOVER_FD, &st) < 0 || (size_t)st.st_size < sizeof(struct handover))
+        return NULL;
+    struct handover *h = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, SERVER_HANDOVER_FD, 0);
+    if (h == MAP_FAILED)
+        return NULL;
+    struct sock_filter *code = (struct sock_filter *)(void *)(h + 1);
+    for (int i = 0; i < FILTER_COUNT; i++) {
+        h->confinement.filters[i].filter = code;
+        code += h->confinement.filters[i].len;
+    }
+    h->confinement.config = &h->config;
+    const char *text = (const char *)code;
+    h->config.languages = *text == '\0' ? NULL : text;
+    for (size_t i = 0; i < h->config.grant_count; i++) {
+        text += strlen(text) + 1;
+        h->config.grants[i] = text;
+    }
+    return h;
+}
+
+/* The program's environment, also what /proc shows of it, is the request's. */
+static void take_off_preload(void)
+{
+    extern char **environ;
+    char **last = environ;
+    while (last[0] != NULL && last[1] != NULL)
+        last++;
+    if (last[0] == NULL || strstr(last[0], SERVER_PRELOAD) == NULL)
+        return;
+    memset(last[0], 0, strlen(last[0]));
+    last[0] = NULL;
+}
+
+__attribute__((constructor)) static void door_open(void)
+{
+    take_off_preload();
+    /* Nothing that the interpreter starts has these. */
+    if (prctl(PR_SET_DUMPABLE, 0) == 0 && close_range(OUTCOME_FD, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+        waiting = take_handover();
+}

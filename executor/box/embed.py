@@ -1,0 +1,12 @@
+#!/usr/bin/python3
+"""Makes the warm servers' library part of sentinel-box: embed.py LIBRARY OUT.c."""
+
+import pathlib
+import sys
+
+library, out = sys.argv[1:]
+data = pathlib.Path(library).read_bytes()
+rows = [", ".join(map(str, data[at:at + 24])) for at in range(0, len(data), 24)]
+pathlib.Path(out).write_text(
+    '#include "warm.h"\n\nconst unsigned char warm_library[] = {\n' + ",\n".join(rows) +
+    "};\nconst size_t warm_library_size = sizeof warm_library;\n")

@@ -1,0 +1,47 @@
+/* Warm servers. A server is the very command of a run, exec'd ahead of it by the launcher, with a library (door.c) that
+ * stops it at the door: the first call by which the interpreter touches its script. There it has started completely and
+ * has read nothing of the user's. For each request it then forks an init, which is the cold run's (init.c), and the
+ * program that this forks goes on from the door. A server runs no byte of a user's and holds nothing of a request. */
+#ifndef SENTINEL_BOX_WARM_H
+#define SENTINEL_BOX_WARM_H
+
+#include "view.h"
+
+#include <linux/capability.h>
+
+/* A server's own descriptors, out of the interpreter's way. Nothing of these reaches a program. */
+enum {
+    OUTCOME_FD = 199, /* in a program on its way to the door: tells its init how far it came */
+    SERVER_SOCKET_FD, /* requests, from the keeper */
+    SERVER_HANDOVER_FD,
+    SERVER_LIBRARY_FD,
+    SERVER_FENCE_FD,
+    SERVER_SCRATCH_FD,
+};
+
+#define SERVER_PRELOAD "/proc/self/fd/202" /* SERVER_LIBRARY_FD */
+
+/* In the box's user namespace: for an init's mounts and namespaces, and the program's id. */
+static const int server_capabilities[] = {CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN};
+
+/* What a server has of its launcher: a sealed memfd with this, the filters' code, and as strings the folder of
+ * languages
+ * ("": none) and the grants. Pointers are the server's to set. */
+struct handover {
+    struct config config;
+    struct confinement confinement;
+    char script[BOX_NAME_MAX + 1];              /* by whose first touch the interpreter is at the door */
+    char absolute[PATH_MAX + BOX_NAME_MAX + 8]; /* likewise */
+};
+
+/* The library, as it is linked into sentinel-box. */
+extern const unsigned char warm_library[];
+extern const size_t warm_library_size;
+
+/* Whether the request can be a server's, or have one started for it. */
+bool warm_suits(const struct request *r);
+
+/* The launcher's: starts one that is like the request; NOTE_SERVER or NOTE_FAILED goes to the keeper. */
+void server_start(const struct confinement *c, struct request *r, int keeper_socket);
+
+#endif
