@@ -6,13 +6,13 @@
 #include <string.h>
 
 enum {
-    TIMEOUT_MOST_S = 120, /* 001 */
+    TIMEOUT_MOST_MS = 120000, /* 001 */
     MEMORY_DEFAULT_MB = 128,
     MEMORY_MOST_MB = 1024,
     CPUS_DEFAULT_MILLI = 500,
     CPUS_MOST_MILLI = 1000,
-    TIME_LIMIT_LEAST_S = 1, /* 002 */
-    TIME_LIMIT_MOST_S = 30,
+    TIME_LIMIT_LEAST_MS = 1000, /* 002 */
+    TIME_LIMIT_MOST_MS = 30000,
     MEMORY_LIMIT_LEAST_MB = 32,
     MEMORY_LIMIT_MOST_MB = 512,
     FILE_MOST_KB = 1024,
@@ -32,7 +32,7 @@ static int64_t lesser(int64_t a, int64_t b)
 
 static int read_timeout_seconds(struct fields *in, const cJSON *value)
 {
-    return reader_seconds(in, value, READER_TIME_LEAST_MS, TIMEOUT_MOST_S * 1000);
+    return reader_seconds(in, value, READER_TIME_LEAST_MS, TIMEOUT_MOST_MS);
 }
 
 static int read_megabytes(struct fields *in, const cJSON *value, int64_t least, int64_t most)
@@ -62,7 +62,7 @@ static const struct field test_fields[] = {
 static int read_time_limit(struct fields *in, const cJSON *value)
 {
     int result = reader_not_with(in, value, "timeout_seconds");
-    return result < 0 ? result : reader_seconds(in, value, TIME_LIMIT_LEAST_S * 1000, TIME_LIMIT_MOST_S * 1000);
+    return result < 0 ? result : reader_seconds(in, value, TIME_LIMIT_LEAST_MS, TIME_LIMIT_MOST_MS);
 }
 
 static int read_memory_limit(struct fields *in, const cJSON *value)
