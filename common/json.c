@@ -291,13 +291,18 @@ void json_close(struct json_writer *w, char bracket)
     w->comma = true;
 }
 
+/* Bytes that stand in a JSON string as they are, by themselves. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void put_escape(struct buf *b, unsigned char c)
 {
-    static const char short_forms[] = "\"\\\b\f\n\r\t";
-    static const char letters[] = "\"\\bfnrt";
-    const char *found = c ? strchr(short_forms, c) : NULL;
-    if (found) {
-        char two[2] = {'\\', letters[found - short_forms]};
+    static const char letters[128] = {
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    if (letters[c]) {
+        char two[2] = {'\\', letters[c]};
         buf_add(b, two, 2);
     } else {
         char six[6] = {'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]};
@@ -314,8 +319,8 @@ bool json_put_bytes(struct json_writer *w, const char *key, const char *data, si
     buf_add_char(&w->buf, '"');
     size_t plain = 0; /* bytes before i that are still to be copied as they are */
     for (size_t i = 0; i < len;) {
-        size_t step = utf8_length(data + i, len - i);
-        if (step > 1 || (step == 1 && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7f)) {
+        size_t step = is_plain(s[i]) ? 1 : utf8_length(data + i, len - i);
+        if (step > 1 || is_plain(s[i])) {
             plain += step;
             i += step;
             continue;

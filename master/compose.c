@@ -9,7 +9,13 @@
 
 #include <string.h>
 
-enum { LARGE = 256 * 1024, GROWTH = 3 /* of a job's stored texts while and when its answer is made */ };
+#include <sys/resource.h>
+
+enum {
+    LARGE = 256 * 1024,
+    GROWTH = 3, /* of a job's stored texts while and when its answer is made */
+    BEHIND = 10 /* nice */
+};
 
 struct compose {
     uv_work_t work;
@@ -78,8 +84,18 @@ static void destroy(struct compose *compose)
     free(compose);
 }
 
+/* However many threads make large answers, the loop's goes first: it serves everybody else. */
+static void step_back(void)
+{
+    static _Thread_local bool done;
+    if (!done)
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BEHIND);
+    done = true;
+}
+
 static void on_work(uv_work_t *work)
 {
+    step_back();
     make(container_of(work, struct compose, work));
 }
 
