@@ -164,25 +164,24 @@ static int complete(struct reader *r, const cJSON *root)
 int reader_read(struct reader *r, const cJSON *root, struct submission *ret_s, struct err *err)
 {
     struct err unused;
-    struct submission s = {0};
     int result = 0;
-    r->s = &s;
+    r->made = (struct submission){0};
+    r->s = &r->made;
     r->in = (struct fields){.err = err ? err : &unused};
     if (!cJSON_IsObject(root))
         result = err_set(r->in.err, EINVAL, "a submission must be a JSON object");
     if (result == 0)
         result = find_language(r, root);
     if (result == 0) {
-        s.language = xstrdup(r->lang->name);
+        r->made.language = xstrdup(r->lang->name);
         result = fields_read_object(&r->in, root, r->dialect->fields, r->dialect->field_count);
     }
     if (result == 0)
         result = complete(r, root);
-    r->s = NULL;
     if (result < 0)
-        submission_finish(&s);
+        submission_finish(&r->made);
     else
-        *ret_s = s;
+        *ret_s = r->made;
     return result;
 }
 

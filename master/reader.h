@@ -32,8 +32,9 @@ struct reader {
     struct fields in;
     const struct dialect *dialect;
     const struct submission_rules *rules;
-    struct submission *s;
     const struct lang *lang;
+    struct submission *s; /* being read: `made` */
+    struct submission made;
 };
 struct reader *reader_of(struct fields *in);
 
