@@ -329,6 +329,7 @@ def test_003_single_input_result(client):
 
 
 def test_003_health(client):
+    wait_until(lambda: client.get("/health").json()["status"] == "healthy", "every executor has all its slots")
     for path in ("/health", "/api/v1/health"):
         answer = client.get(path).json()
         check(answer, {"status": "healthy", "timestamp": time, "redis": "connected", "version": text,
