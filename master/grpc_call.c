@@ -346,7 +346,7 @@ static void keep_budget(struct grpc *server)
         for (struct grpc_connection *connection = server->first; connection; connection = connection->next)
             for (struct grpc_call *call = connection->calls; call; call = call->next)
                 if (grpc_call_arrives(call) && call->held > 0 &&
-                    (!oldest || call->call.since_ms < oldest->call.since_ms))
+                    (!oldest || call->call.since_ms <= oldest->call.since_ms)) /* the lists have the youngest first */
                     oldest = call;
         if (!oldest)
             return;
