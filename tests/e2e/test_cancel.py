@@ -32,3 +32,18 @@ def test_a_cancelled_program_is_dead_at_once(make_service):
         job = service.client.finish(job_id)
         assert (job["status"], job["attempts"]) == ("cancelled", 1), job
     print("dead after", ", ".join(f"{ms:.0f}" for ms in sorted(took_ms)), "ms")
+
+
+def test_without_the_hint_the_next_renewal_tells(make_service):
+    """This executor may not listen on the channel of cancels; all else is as always."""
+    service = make_service(lease_ms=1500)
+    rights = ["on", ">pw", "~*", "resetchannels", "&*:done", "&*:progress", "+@all"]
+    assert service.redis_command("ACL", "SETUSER", "deaf", *rights) == "+OK"
+    executor = service.start_executor("python", slots=2, redis_url=f"unix://deaf:pw@{service.redis_socket}")
+    job_id = service.client.submit(SLEEPER)
+    wait_until(lambda: len(programs_of(executor)) >= 2, "two of its tests run")
+    assert service.client.delete(f"/job/{job_id}").status_code == 202
+    job = service.client.finish(job_id)
+    assert (job["status"], job["attempts"]) == ("cancelled", 1), job
+    wait_until(lambda: not programs_of(executor), "its programs are dead")
+    assert service.client.python("print('on')")["output"] == "on"

@@ -1,6 +1,6 @@
 """A service under mixed load for a while: every answer is right, and neither memory nor descriptors grow.
 
-SENTINEL_SOAK_S is how long (a minute unless set). With SENTINEL_SOAK_REPORT, a folder, it writes soak.svg and SOAK.md there.
+SENTINEL_SOAK_S is how long (a minute unless set). With SENTINEL_SOAK_REPORT, a folder, it writes soak.svg there, and its part of OPERATIONS.md.
 Growth is held against the process's own figures after its warm-up: medians of two windows, so that one moment decides
 nothing. What must be flat within 5 % in twenty minutes may grow by 10 % and 2 MB in one: caches fill once."""
 
@@ -188,13 +188,16 @@ def report(folder, series, jobs):
         shown[name] = unit, points, change
         rows.append(f"| {name} | {first:.1f} {unit} | {last:.1f} {unit} | {change} | {max(v for _, v in points):.1f} {unit} |")
     plot.lines(folder / "soak.svg", shown, SECONDS, WARM_S)
-    text = ["# Soak", "", f"Made by `./dev soak`: {SECONDS / 60:.0f} minutes of mixed load ({CLIENTS} clients: right, wrong, endless,",
+    text = [f"Made by `./dev soak`: {SECONDS / 60:.0f} minutes of mixed load ({CLIENTS} clients: right, wrong, endless,",
             "greedy and broken programs, cancels, events, batches, bad requests, clients that leave) on one master, an executor",
             f"for Python and one for C with two slots each, {os.cpu_count()} processors, Linux {platform.release().split('-')[0]}.",
             f"{jobs} jobs, each with the right end. Medians of the first and the last quarter after a fifth of the time to warm up;",
             "each must be within 5 %.", "", "| | first | last | change | most |", "|---|---|---|---|---|", *rows, "",
             "![memory and descriptors over time](soak.svg)", ""]
-    (folder / "SOAK.md").write_text("\n".join(text))
+    handbook = folder / "OPERATIONS.md"
+    before, mark, rest = handbook.read_text().partition("<!-- soak: written by `./dev soak` -->\n")
+    assert mark, "the handbook has a place for it"
+    handbook.write_text(before + mark + "\n".join(text) + rest[rest.index("<!-- end of soak -->"):])
 
 
 @pytest.fixture

@@ -98,6 +98,20 @@ def check_what_is_ill():
     ok(not missing, "each setting that OPERATIONS.md names is there", missing)
 
 
+def check_named_tests():
+    """Each row of PROTOCOL.md's table of what is killed names tests that there are."""
+    found, = tables((TOP / "docs/PROTOCOL.md").read_text(), "shown by")
+    ok(len(found) > 12, "the table of what is killed is read")
+    for row in found:
+        names, path, missing = re.findall(r"`([^`]+)`", row["shown by"]), None, []
+        for name in names:
+            file, _, test = name.partition("::")
+            path = path if file == "…" else TOP / "tests" / file
+            if not path.exists() or (test and not re.search(rf"\b{re.escape(test)}\(", path.read_text())):
+                missing.append(name)
+        ok(names and not missing, f"shown by a test: {row['what']}, {row['when']}", missing)
+
+
 def check_dashboard():
     """Each metric in it is one of ours, and Prometheus takes each expression, Grafana's variables filled in."""
     panels = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
@@ -118,6 +132,7 @@ check_languages()
 check_links()
 check_alerts()
 check_what_is_ill()
+check_named_tests()
 check_dashboard()
 print(f"1..{count}")
 sys.exit(failed > 0)

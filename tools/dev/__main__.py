@@ -28,7 +28,7 @@
   scan [--tag T]
   sign [--registry R] [--tag T]
               holes in the images' packages that Debian has mended; signatures and SBOMs, by cosign
-  soak        twenty minutes of mixed load; writes docs/SOAK.md and docs/soak.svg
+  soak        twenty minutes of mixed load; writes docs/soak.svg and the figures in docs/OPERATIONS.md
   lint        format, clang's warnings, clang-tidy, cppcheck, shellcheck
   fmt         apply the format, and write the settings into the documents
   help        this
