@@ -150,15 +150,27 @@ local function copy(state)
   }
 end
 
-local order, known = {}, {} -- every key of a table in the order in which it was first met
+local order, known = {}, {} -- every key of a table by its number, in the order in which it was first met; and back
 
-local function learn(value)
+local function number_of(k)
+  if not known[k] then
+    order[#order + 1] = k
+    known[k] = #order
+  end
+  return known[k]
+end
+
+-- The numbers of a table's keys, ascending.
+local function numbers_of(value)
+  local numbers, n = {}, 0
   for k in pairs(value) do
-    if not known[k] then
-      known[k] = true
-      order[#order + 1] = k
+    if not UNSEEN[k] then
+      n = n + 1
+      numbers[n] = known[k] or number_of(k)
     end
   end
+  table.sort(numbers)
+  return numbers
 end
 
 local function write(value, out)
@@ -166,15 +178,10 @@ local function write(value, out)
     out[#out + 1] = tostring(value)
     return
   end
-  learn(value)
   out[#out + 1] = '{'
-  for i = 1, #order do
-    local k = order[i]
-    local v = value[k]
-    if v ~= nil and not UNSEEN[k] then
-      out[#out + 1] = i
-      write(v, out)
-    end
+  for _, number in ipairs(numbers_of(value)) do
+    out[#out + 1] = number
+    write(value[order[number]], out)
   end
   out[#out + 1] = '}'
 end
@@ -189,26 +196,32 @@ local texts = setmetatable({}, {__mode = 'k'})
 
 local function db_text(db)
   local out = {}
-  learn(db)
-  for i = 1, #order do
-    local value = db[order[i]]
-    if value then
-      texts[value] = texts[value] or text_of(value)
-      texts[value] = texts[value] or text_of(value)
-      out[#out + 1] = i .. texts[value]
-    end
+  for i, number in ipairs(numbers_of(db)) do
+    local value = db[order[number]]
+    texts[value] = texts[value] or text_of(value)
+    out[i] = number .. texts[value]
   end
   return table.concat(out)
 end
 
--- Executors of one release are alike: which of them is which makes no new state.
+-- Two states are one when they differ in no more than which executor is which, of one release, and which token is which:
+-- executors are alike, and tokens are only ever compared with each other. So tokens are named in the order in which they
+-- stand in the name.
 local function name_of(state)
   local executors = {text_of(state.executors[1]), text_of(state.executors[2])}
   if not MIXED then
     table.sort(executors)
   end
-  return table.concat({db_text(state.db), text_of(state.clients), text_of(state.mail), executors[1], executors[2],
+  local name = table.concat({db_text(state.db), text_of(state.clients), text_of(state.mail), executors[1], executors[2],
     state.odd}, '|')
+  local tokens, met = {}, 0
+  return (name:gsub('token(%d)', function(token)
+    if not tokens[token] then
+      met = met + 1
+      tokens[token] = 'token' .. met
+    end
+    return tokens[token]
+  end))
 end
 
 local function job(state, id)
