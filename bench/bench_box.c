@@ -116,6 +116,8 @@ static void begin(struct stream *stream, bool compile)
     struct bench *b = stream->bench;
     const struct lang_step *step = compile ? &b->lang->compile : &b->lang->run;
     char **argv = compile ? lang_argv(b->lang, step, &b->submission, &step->limits, NULL) : b->argv;
+    static const enum box_warm_way ways[] = {
+        [LANG_COLD] = BOX_WAY_COLD, [LANG_FORK] = BOX_WAY_FORK, [LANG_HOLD] = BOX_WAY_HOLD};
     struct err err;
     struct box_call call = {
         .profile = compile ? BOX_PROFILE_COMPILE : BOX_PROFILE_RUN,
@@ -128,7 +130,7 @@ static void begin(struct stream *stream, bool compile)
         .collect_count = step->collect_count,
         .collect_max = 100 << 20,
         .stdin_fd = b->null_fd,
-        .warm = !compile && step->warm,
+        .warm = ways[step->warm],
     };
     if (box_client_run(stream->box, &call, compile ? on_compiled : on_ran, stream, &err) < 0)
         fail("box", err.msg);

@@ -117,7 +117,7 @@ struct run_figures {
     int64_t waited_us; /* by its threads for a processor, together; known where `end` is the wall time */
     int64_t lost_us;   /* the same of an earlier run that was a busy host's fault; 0: there was none */
     int64_t lost_of_us;
-    bool warm;    /* in a fork of an interpreter that was started before */
+    bool warm;    /* in an interpreter that was started before */
     char *reason; /* a sentence when the verdict wants one, or NULL */
 };
 

@@ -10,6 +10,13 @@
 
 enum { LANG_OVERHEAD_MAX_MB = 512 };
 
+/* How a run is spared the start of its interpreter (box_protocol.h has the ways). */
+enum lang_warm {
+    LANG_COLD,
+    LANG_FORK, /* in a fork of one that is started already */
+    LANG_HOLD, /* in one that was started ahead and waits for it */
+};
+
 /* A step that runs in a box. argv elements that are exactly {sources}, {flags} or {args} expand to a list; {main} (the
  * entry file's name), {stem} (that without its suffix), {memoryMb}, {dir} (the languages' folder as the box shows it)
  * and {entry} (what the compile step called it) may stand inside an element. argv[0] is an absolute path or starts with
@@ -22,7 +29,7 @@ struct lang_step {
     struct limits limits;       /* compile: in force; run: the defaults of a submission */
     int64_t memory_overhead_mb; /* what the runtime takes beside the memory that {memoryMb} gives the program */
     bool cache;                 /* compile: what it leaves may serve later submissions of the same files */
-    bool warm;                  /* run: in a fork of an interpreter that is started already */
+    enum lang_warm warm;        /* run */
     char **out_of_memory;       /* texts on stderr by which the runtime says that it ended for want of memory */
     size_t out_of_memory_count;
 };

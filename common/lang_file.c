@@ -152,15 +152,16 @@ static int read_cache(const struct file *f, const cJSON *step, bool *ret_cache)
 }
 
 /* How a run is spared its start. */
-static int read_warm(const struct file *f, const cJSON *step, const char *name, bool *ret_warm)
+static int read_warm(const struct file *f, const cJSON *step, const char *name, enum lang_warm *ret_warm)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(step, "warm");
-    bool fork = item && cJSON_IsString(item) && strcmp(item->valuestring, "fork") == 0;
-    if (item && !fork && !cJSON_IsFalse(item))
-        return bad(f, "warm", "must be \"fork\" or false");
-    if (fork && strcmp(name, "run") != 0)
+    const char *way = item && cJSON_IsString(item) ? item->valuestring : "";
+    enum lang_warm warm = strcmp(way, "fork") == 0 ? LANG_FORK : strcmp(way, "hold") == 0 ? LANG_HOLD : LANG_COLD;
+    if (item && warm == LANG_COLD && !cJSON_IsFalse(item))
+        return bad(f, "warm", "must be \"fork\", \"hold\" or false");
+    if (warm != LANG_COLD && strcmp(name, "run") != 0)
         return bad(f, "warm", "is for \"run\" alone");
-    *ret_warm = fork;
+    *ret_warm = warm;
     return 0;
 }
 

@@ -502,7 +502,7 @@ static size_t write_request(struct box_client *c, const struct box_call *call)
         .file_count = call->files->count,
         .collect_count = (uint32_t)call->collect_count,
         .collect_max = call->collect_max,
-        .warm = call->warm,
+        .warm = (uint32_t)call->warm,
     };
     struct message m = {c->message, sizeof c->message};
     put(&m, &request, sizeof request);

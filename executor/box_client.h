@@ -40,7 +40,7 @@ struct box_call {
     size_t collect_count;
     uint64_t collect_max;
     int stdin_fd;
-    bool warm; /* in a fork of argv's interpreter, whose script is the first file, where that can be had */
+    enum box_warm_way warm;
 };
 
 struct box_answer {

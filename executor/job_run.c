@@ -309,11 +309,18 @@ static struct box_limits box_limits(const struct job_run *job, const struct lang
     };
 }
 
-/* An interpreter has its arguments from its start: what is not as of most submissions starts cold. */
-static bool is_for_warm(const struct job_run *job, const struct lang_step *step)
+/* An interpreter that is forked has its arguments from its start: what is not as of most submissions starts cold. One
+ * that is held has its own, but costs its start whether it is used or not: after a compiled program's last test only an
+ * equal submission would. */
+static enum box_warm_way warm_way(const struct job_run *job, const struct lang_step *step)
 {
     const struct submission *s = &job->submission;
-    return step->warm && s->arg_count == 0 && strcmp(s->files[0].name, job->lang->source_file) == 0;
+    if (step->warm == LANG_FORK)
+        return s->arg_count == 0 && strcmp(s->files[0].name, job->lang->source_file) == 0 ? BOX_WAY_FORK : BOX_WAY_COLD;
+    if (step->warm == LANG_COLD)
+        return BOX_WAY_COLD;
+    bool another = !job->lang->compiled || job->result.compile.cached || plan_waiting(&job->plan, 1) > 0;
+    return another ? BOX_WAY_HOLD : BOX_WAY_TAKE;
 }
 
 static int send_run(struct job_run *job, size_t index, struct box_client *box, int stdin_fd,
@@ -334,7 +341,7 @@ static int send_run(struct job_run *job, size_t index, struct box_client *box, i
         .collect_count = step->collect_count,
         .collect_max = job->options->scratch_bytes,
         .stdin_fd = stdin_fd,
-        .warm = is_for_warm(job, step),
+        .warm = warm_way(job, step),
     };
     int r = box_client_run(box, &call, on_answer, arg, err);
     lang_argv_free(argv);

@@ -90,8 +90,9 @@ struct note {
     int32_t error; /* errno */
     int32_t status;
     uint32_t reserved;
-    uint64_t at_us;  /* CLOCK_MONOTONIC */
-    uint64_t cpu_us; /* STARTED: of the set-up; ENDED: of all that was waited for */
+    uint64_t at_us;        /* CLOCK_MONOTONIC */
+    uint64_t cpu_us;       /* STARTED: of the set-up; ENDED: of all that was waited for */
+    uint64_t ahead_cpu_us; /* STARTED: of a program that was started ahead, up to the door */
     uint64_t memory_bytes;
     char step[128];
 };
@@ -128,7 +129,9 @@ struct interpreter {
     int first_fd;        /* descriptors from 3 and below this are its own */
 };
 /* The life of a run's init, pid 1 of its own namespace; `parent` made it. Never returns in it. It execs the program;
- * or, being a fork of an interpreter, it forks it again, and then this returns in the program, confined by then. */
+ * or, being a fork of an interpreter, it forks it again, and then this returns in the program, confined by then. A
+ * program that is started ahead of its files and input (`ahead` of the request) is exec'd with the door's library,
+ * which waits for them. */
 void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
                const struct interpreter *interpreter);
 /* For a process that is not an init: an rlimit as a run has it. Limits are only ever lowered. */
@@ -142,7 +145,8 @@ void domain_end(void);
  * names what failed. */
 int root_setup(const struct config *config, bool *ret_proc_is_hosts, char step[128]) MUST_USE;
 int root_setup_run(const struct request *r, bool proc_is_hosts, int *ret_work_fd, char step[128]) MUST_USE;
-/* Writes the request's files into the work directory. */
+/* Writes the request's files into the work directory; or, ahead of them, makes the folders that they will be in. */
+int root_make_folders(const struct request *r, int work_fd, char step[128]) MUST_USE;
 int root_write_files(const struct request *r, int work_fd, int bundle_fd, char step[128]) MUST_USE;
 
 /* Copies what the request collects out of the work directory, when everything in the run is dead. Entries and names

@@ -115,9 +115,19 @@ struct box_request {
                              * directory's path with "/" behind it for every regular file beneath; what is not there,
                              * not regular, or linked twice is left out */
     uint64_t collect_max;   /* bytes of all collected files together */
-    uint32_t warm;    /* 1: argv is an interpreter's whose script is the first file; run it in a fork of one that is
-                       * started already, where that can be had */
-    uint32_t servers; /* 0; between the box's own processes: how many such interpreters live */
+    uint32_t warm;          /* enum box_warm_way */
+    uint32_t servers;       /* 0; between the box's own processes: how many interpreters live that runs are forks of */
+    uint32_t ahead; /* 0; between the box's own processes: 1 when files and input are to come in a second request */
+    uint32_t reserved;
+};
+
+/* How a run may be spared the start of its interpreter, where that can be had. */
+enum box_warm_way {
+    BOX_WAY_COLD,
+    BOX_WAY_FORK, /* argv is an interpreter's whose script is the first file: in a fork of one that is started already
+                   */
+    BOX_WAY_TAKE, /* in a process that was started ahead for a request like this one */
+    BOX_WAY_HOLD, /* likewise; and when it is answered, the next such process is started. Not in tier B */
 };
 
 struct box_cancel {

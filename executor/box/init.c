@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -26,13 +27,18 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PENDING_SIGNALS = 4096, LOCKED_BYTES = 64 << 10 };
+enum {
+    PENDING_SIGNALS = 4096,
+    LOCKED_BYTES = 64 << 10,
+    TO_DOOR_MS = 10000, /* of a program that was started ahead, once its files are there */
+};
 
 static const char STEP_EXEC[] = "exec ";
 
@@ -50,9 +56,11 @@ static struct {
     int work_fd;
     int rules_fd;                          /* of Landlock, for the program; -1: none */
     const struct interpreter *interpreter; /* NULL: the program is exec'd */
-    struct sigaction on_term;              /* tier B: what SIGTERM did before it was the init's */
+    int door_fds[2];                       /* of a program that is started ahead: ours, its */
+    uint64_t ahead_cpu_us;
+    struct sigaction on_term; /* tier B: what SIGTERM did before it was the init's */
     volatile struct outcome outcome;
-} start = {.work_fd = -1, .rules_fd = -1};
+} start = {.work_fd = -1, .rules_fd = -1, .door_fds = {-1, -1}};
 
 static volatile sig_atomic_t in_domain, asked_to_end; /* tier B */
 
@@ -127,11 +135,20 @@ static int setup_landlock(void)
     return landlock_restrict(start.rules_fd);
 }
 
+/* The door's, for a program that is started ahead of its files: it closes them when it goes on. */
+static int setup_door(void)
+{
+    if (dup2(start.door_fds[1], SERVER_SOCKET_FD) < 0 || dup2(start.fds[RUN_BUNDLE], SERVER_LIBRARY_FD) < 0 ||
+        close_range(3, SERVER_SOCKET_FD - 1, 0) < 0 || close_range(SERVER_LIBRARY_FD + 1, ~0u, 0) < 0)
+        return -1;
+    return close_range(SERVER_HANDOVER_FD, SERVER_HANDOVER_FD, 0);
+}
+
 /* A fork keeps the interpreter's own, and its pipe until its last step is done. */
 static int setup_no_descriptors(void)
 {
     if (start.interpreter == NULL)
-        return close_range(3, ~0u, 0);
+        return start.request->head.ahead ? setup_door() : close_range(3, ~0u, 0);
     if (close_range((unsigned int)start.interpreter->first_fd, OUTCOME_FD - 1, 0) < 0)
         return -1;
     return close_range(OUTCOME_FD + 1, ~0u, 0);
@@ -338,10 +355,71 @@ static void setup_run(const struct confinement *c, struct request *r, int bundle
         if (error == 0 && c->proc_is_hosts)
             error = setup_root_view(c, step);
     }
-    if (error == 0)
+    if (error == 0 && r->head.ahead)
+        error = root_make_folders(r, start.work_fd, step);
+    else if (error == 0)
         error = root_write_files(r, start.work_fd, bundle_fd, step);
     if (error < 0)
         run_failed(report_fd, step, "", -error);
+}
+
+/* The way to a program that is started ahead: the library, and the names of files by whose touch it is at the door. */
+static void setup_ahead(struct request *r, int report_fd)
+{
+    const char *last = r->names[r->head.file_count - 1];
+    size_t len = (size_t)(last - r->names[0]) + strlen(last) + 1;
+    int error = 0;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, start.door_fds) < 0)
+        error = -errno;
+    else
+        error = message_send(start.door_fds[0], r->names[0], len, NULL, 0);
+    if (error < 0)
+        run_failed(report_fd, "the way to the door", "", -error);
+    r->env[r->head.envc] = (char *)(uintptr_t)SERVER_PRELOAD_VARIABLE; /* the last, so that the door can take it off */
+    r->env[r->head.envc + 1] = NULL;
+}
+
+/* The program's, that it goes on: one that ended, or passed the door without touching a file, is not the run. */
+static int await_word(int door_fd)
+{
+    char word;
+    if (poll(&(struct pollfd){.fd = door_fd, .events = POLLIN}, 1, TO_DOOR_MS) == 0)
+        return -ETIMEDOUT;
+    ssize_t got = message_receive(door_fd, &word, 1, NULL, 0, MSG_DONTWAIT);
+    return got == 1 ? 0 : got < 0 ? (int)got : -EPIPE;
+}
+
+static uint64_t process_cpu_us(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec t = {0};
+    if (clock_getcpuclockid(pid, &clock) == 0)
+        clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Files and input have come: into the work directory with the ones, and the program may go on with the other. */
+static void open_door(pid_t program, int report_fd)
+{
+    static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
+    static struct request request;
+    char step[128] = "the program that was started ahead";
+    int given[2];
+    close(start.door_fds[1]);
+    ssize_t got = message_receive(report_fd, message, sizeof message, given, 2, 0);
+    if (got <= 0 || request_parse(message, (size_t)got, &start.c->config->most, &request) != NULL)
+        _exit(1);
+    int error = root_write_files(&request, start.work_fd, given[1], step);
+    if (error == 0)
+        error = message_send(start.door_fds[0], "", 1, given, 1);
+    if (error == 0)
+        error = await_word(start.door_fds[0]);
+    if (error < 0)
+        run_failed(report_fd, step, "", -error);
+    start.outcome.at_us = now_us();
+    start.ahead_cpu_us = process_cpu_us(program);
+    close_fds(given, 2);
+    close_fds(start.door_fds, 1);
 }
 
 /* Reaps orphans until the program itself has ended. */
@@ -386,7 +464,8 @@ static void tell_start(const struct confinement *c, int report_fd)
 {
     if (c->tier == BOX_TIER_B || c->proc_is_hosts)
         hold_entry();
-    struct note note = {.kind = NOTE_STARTED, .at_us = start.outcome.at_us, .cpu_us = own_cpu_us()};
+    struct note note = {
+        .kind = NOTE_STARTED, .at_us = start.outcome.at_us, .cpu_us = own_cpu_us(), .ahead_cpu_us = start.ahead_cpu_us};
     if (message_send(report_fd, &note, sizeof note, &start.work_fd, 1) < 0 && c->tier != BOX_TIER_B)
         _exit(1);
 }
@@ -400,6 +479,8 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
     start.request = r;
     start.fds = fds;
     start.interpreter = interpreter;
+    if (r->head.ahead)
+        setup_ahead(r, report_fd);
     pid_t program = interpreter == NULL ? begin_by_exec() : begin_by_return();
     if (program == 0)
         return;
@@ -413,6 +494,8 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
     if (asked_to_end)
         kill(-1, SIGKILL); /* the signal came before there was a program */
 
+    if (r->head.ahead)
+        open_door(program, report_fd);
     tell_start(c, report_fd);
     for (int i = 0; i < RUN_FDS; i++) {
         if (i != RUN_REPORT && fds[i] >= 0)

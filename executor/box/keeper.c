@@ -343,6 +343,13 @@ static void ensure_launcher(struct keeper *k)
     }
 }
 
+static bool wants_another(const struct keeper *k, size_t len)
+{
+    const struct box_request *head = (const struct box_request *)(const void *)message;
+    return len > sizeof *head && head->type == BOX_TYPE_REQUEST && head->warm == BOX_WAY_HOLD &&
+           k->confinement.tier != BOX_TIER_B;
+}
+
 int keeper_serve(struct keeper *k, const struct box_hello *hello)
 {
     if (message_send(BOX_FD, hello, sizeof *hello, &k->output_fd, 1) < 0) {
@@ -370,6 +377,10 @@ int keeper_serve(struct keeper *k, const struct box_hello *hello)
         close_fds(given, 2);
         if (!k->leaving)
             ensure_launcher(k);
+        if (!k->leaving && wants_another(k, (size_t)got)) {
+            run_begin_ahead(k, message, (size_t)got);
+            ensure_launcher(k);
+        }
     }
     return 0;
 }

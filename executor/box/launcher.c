@@ -182,6 +182,8 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
     pid_t pid = spawn(init_namespaces(c), fds[RUN_CGROUP], &pid_fd);
     if (pid == 0) {
         close(socket);
+        if (request.head.ahead)
+            fds[RUN_BUNDLE] = warm_open_library();
         init_main(c, &request, fds, launcher, NULL);
     }
     if (pid < 0)
@@ -190,7 +192,7 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
     if (message_send(socket, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
         _exit(2);
     close_fds(&pid_fd, 1);
-    if (pid > 0)
+    if (pid > 0 && !request.head.ahead)
         waitpid(pid, &status, 0);
     if (c->tier == BOX_TIER_B && !WIFEXITED(status))
         domain_end(); /* the init was killed; the warm servers go too */

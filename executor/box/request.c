@@ -119,7 +119,7 @@ static const char *check_head(const struct box_request *head)
         return "file_count";
     if (head->collect_count > BOX_COLLECT_MAX)
         return "collect_count";
-    if (head->warm > 1)
+    if (head->warm > BOX_WAY_HOLD)
         return "warm";
     return NULL;
 }

@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -58,13 +60,23 @@ struct run {
     int report_fd, init_fd, work_fd;
     uint64_t asked_us, started_us, ended_us, killed_us; /* 0: not yet */
     uint64_t next_look_us;
-    uint64_t cpu_base_us; /* the set-up's */
+    uint64_t cpu_base_us; /* the set-up's, and what came before the door */
     struct tree_usage tree, peak;
     struct scratch_use scratch_start; /* tier B */
     struct note end;                  /* valid when ended_us is */
     bool dead, launcher_lost;
     bool init_told; /* how it ended, so that it was not killed */
+    bool begun_ahead;
 };
+
+/* The run that was begun ahead of its request, if `run.begun_ahead`: its program is at the door, or on the way there.
+ */
+static struct {
+    struct run run;
+    alignas(struct box_request) char message[BOX_MESSAGE_MAX + 1]; /* of the run before */
+    struct request request;
+    struct box_reply reply;
+} ahead;
 
 static void say(struct run *run, enum box_status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
@@ -88,12 +100,17 @@ static pid_t pid_of(int pid_fd)
     return (pid_t)read_number_at(AT_FDCWD, name, "Pid:");
 }
 
+static uint64_t less(uint64_t value, uint64_t base)
+{
+    return value > base ? value - base : 0;
+}
+
 /* CPU time since the exec, peak, kills. */
 static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
 {
     if (k->cgroup != NULL) {
         cgroup_use(k->cgroup, ret_use);
-        ret_use->cpu_us -= ret_use->cpu_us < run->cpu_base_us ? ret_use->cpu_us : run->cpu_base_us;
+        ret_use->cpu_us = less(ret_use->cpu_us, run->cpu_base_us);
         return;
     }
     if (!run->dead && run->init_fd >= 0)
@@ -102,7 +119,8 @@ static void look(struct keeper *k, struct run *run, struct cgroup_use *ret_use)
         run->peak.cpu_us = run->tree.cpu_us;
     if (run->tree.memory_bytes > run->peak.memory_bytes)
         run->peak.memory_bytes = run->tree.memory_bytes;
-    *ret_use = (struct cgroup_use){.cpu_us = run->peak.cpu_us, .memory_peak = run->peak.memory_bytes};
+    *ret_use =
+        (struct cgroup_use){.cpu_us = less(run->peak.cpu_us, run->cpu_base_us), .memory_peak = run->peak.memory_bytes};
 }
 
 /* How long it waited for a processor: the sum over its living threads misses what the dead among them waited, the
@@ -314,7 +332,7 @@ static void on_report(struct keeper *k, struct run *run)
         fd = -1;
         run->started_us = note.at_us;
         run->reply->setup_us = (uint32_t)(note.at_us - run->asked_us);
-        run->cpu_base_us = k->cgroup == NULL ? 0 : note.cpu_us;
+        run->cpu_base_us = note.ahead_cpu_us + (k->cgroup == NULL ? 0 : note.cpu_us);
         run->next_look_us = output_is_over(run) ? 0 : next_look(k, run, 0);
     } else if (note.kind == NOTE_ENDED) {
         run->end = note;
@@ -423,6 +441,7 @@ static void send_request(struct keeper *k, struct run *run, const int fds[RUN_FD
     size_t fd_count = fds[RUN_CGROUP] < 0 ? RUN_CGROUP : RUN_FDS;
     struct box_request *head = (struct box_request *)(void *)run->message;
     head->servers = warm_count(k);
+    head->ahead = run->begun_ahead;
     if (run->server != NULL && message_send(run->server->socket, run->message, run->message_len, fds, fd_count) == 0)
         return;
     run->server = NULL;
@@ -439,7 +458,7 @@ static int run_start(struct keeper *k, struct run *run, const int given[2])
     fds[RUN_STDIN] = open_stdin(given[0]);
     if (fds[RUN_STDIN] < 0) {
         say(run, BOX_REFUSED, "stdin is neither /dev/null nor a memfd sealed against change");
-    } else if (!bundle_is_whole(run->request, given[1])) {
+    } else if (!run->begun_ahead && !bundle_is_whole(run->request, given[1])) {
         say(run, BOX_REFUSED, "the bundle is shorter than its files together");
     } else if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
                socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
@@ -485,7 +504,8 @@ static void take_figures(struct keeper *k, struct run *run)
     struct cgroup_use use = {0};
     look(k, run, &use);
     if (k->cgroup == NULL && run->ended_us != 0) {
-        use.cpu_us = run->end.cpu_us > use.cpu_us ? run->end.cpu_us : use.cpu_us;
+        uint64_t cpu_us = less(run->end.cpu_us, run->cpu_base_us);
+        use.cpu_us = cpu_us > use.cpu_us ? cpu_us : use.cpu_us;
         use.memory_peak = run->end.memory_bytes > use.memory_peak ? run->end.memory_bytes : use.memory_peak;
     }
     /* On cgroup v1 a tiny program can hide in what the run before leaves behind: its resident set tells then. */
@@ -578,12 +598,11 @@ static void choose_server(struct keeper *k, struct run *run)
         run->reply->warm = started ? BOX_WARM_STARTED : BOX_WARM;
 }
 
-size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
-                 int *ret_collected_fd)
+static void run_init(struct run *run, const struct keeper *k, const struct request *request, char *message, size_t len,
+                     struct box_reply *reply)
 {
-    static struct request request;
-    struct run run = {
-        .request = &request,
+    *run = (struct run){
+        .request = request,
         .message = message,
         .message_len = len,
         .reply = reply,
@@ -593,27 +612,131 @@ size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], stru
         .work_fd = -1,
         .asked_us = now_us(),
     };
+    *reply = (struct box_reply){
+        .magic = BOX_MAGIC, .version = BOX_VERSION, .type = BOX_TYPE_REPLY, .id = request->head.id, .exit_code = -1};
+}
+
+/* Of these the launcher awaits none. */
+static void reap_ahead(struct keeper *k)
+{
+    const char word = LAUNCHER_REAPS;
+    if (k->launcher_socket >= 0 && message_send(k->launcher_socket, &word, 1, NULL, 0) < 0)
+        launcher_stop(k);
+    ahead.run.begun_ahead = false;
+}
+
+/* Kills it, should it live, and waits for its end. */
+static void ahead_drop(struct keeper *k)
+{
+    struct run *run = &ahead.run;
+    if (!run->begun_ahead)
+        return;
+    kill_init(k, run);
+    cgroup_let_die(k->cgroup);
+    if (run->init_fd >= 0 && poll(&(struct pollfd){.fd = run->init_fd, .events = POLLIN}, 1, KILL_MAX_US / 1000) == 0)
+        launcher_stop(k);
+    cgroup_end(k->cgroup);
+    run_close(run);
+    reap_ahead(k);
+}
+
+void run_begin_ahead(struct keeper *k, const char *message, size_t len)
+{
+    struct run *run = &ahead.run;
+    struct note note = {.kind = NOTE_FAILED, .error = ETIMEDOUT, .step = "its init"};
+    int empty_fd = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING), fd = -1;
+    memcpy(ahead.message, message, len);
+    if (request_parse(ahead.message, len, &k->config->most, &ahead.request) != NULL || empty_fd < 0 ||
+        box_seal(empty_fd) < 0) {
+        close_fds(&empty_fd, 1);
+        return;
+    }
+    run_init(run, k, &ahead.request, ahead.message, len, &ahead.reply);
+    run->begun_ahead = true;
+    if (run_start(k, run, (int[]){empty_fd, empty_fd}) == 0 &&
+        poll(&(struct pollfd){.fd = k->launcher_socket, .events = POLLIN}, 1, SETUP_MAX_US / 1000) > 0) {
+        ssize_t got = message_receive(k->launcher_socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
+        take_init(k, run, &note, got, &fd);
+    }
+    close_fds(&empty_fd, 1);
+    close_fds(&fd, 1);
+    if (run->init_fd >= 0)
+        return;
+    log_line("warning", "no process could be started ahead: %.127s: %s", note.step, strerror(note.error));
+    ahead_drop(k);
+}
+
+/* Its limits, argv, environment and names of files are those that the process was started with. */
+static bool ahead_is_for(const struct request *r)
+{
+    const struct request *a = &ahead.request;
+    if (!ahead.run.begun_ahead || r->head.warm < BOX_WAY_TAKE || r->head.profile != a->head.profile ||
+        r->head.argc != a->head.argc || r->head.envc != a->head.envc || r->head.file_count != a->head.file_count ||
+        memcmp(&r->head.limits, &a->head.limits, sizeof a->head.limits) != 0)
+        return false;
+    const char *end = a->names[a->head.file_count - 1], *its_end = r->names[r->head.file_count - 1];
+    size_t len = (size_t)(end - a->argv[0]) + strlen(end);
+    return len == (size_t)(its_end - r->argv[0]) + strlen(its_end) && memcmp(a->argv[0], r->argv[0], len) == 0;
+}
+
+/* Lets the process that was started ahead be the run: it gets its files and input, and goes on. False: there is none
+ * for this request, or it ended before the door. */
+static bool ahead_serve(struct keeper *k, const struct run *asked, const int given[2])
+{
+    struct run *run = &ahead.run;
+    if (!ahead_is_for(asked->request) || !bundle_is_whole(asked->request, given[1]))
+        return false;
+    int fds[2] = {open_stdin(given[0]), given[1]};
+    if (fds[0] < 0)
+        return false;
+    run->request = asked->request;
+    run->reply = asked->reply;
+    run->asked_us = asked->asked_us;
+    run->next_look_us = 0;
+    run->reply->warm = BOX_WARM;
+    int error = message_send(run->report_fd, asked->message, asked->message_len, fds, 2);
+    close_fds(fds, 1);
+    if (error == 0)
+        run_wait(k, run);
+    if (run->started_us != 0 || run->reply->cause == BOX_CAUSE_CANCEL)
+        return true;
+    log_line("warning", "the process that was started ahead is of no use: %s",
+             error < 0 ? strerror(-error) : run->reply->message);
+    return false;
+}
+
+size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
+                 int *ret_collected_fd)
+{
+    static struct request request;
+    struct run cold, *run = &cold;
     size_t reply_len = sizeof *reply;
-    *reply = (struct box_reply){.magic = BOX_MAGIC, .version = BOX_VERSION, .type = BOX_TYPE_REPLY, .exit_code = -1};
     request.head.id = 0;
     const char *wrong = request_parse(message, len, &k->config->most, &request);
-    reply->id = request.head.id;
-    if (wrong != NULL)
-        say(&run, BOX_REFUSED, "%s", wrong);
+    run_init(run, k, &request, message, len, reply);
     tree_reset();
     await_cleared(k);
-    if (k->confinement.tier == BOX_TIER_B)
-        scratch_begin(k->confinement.scratch_fd, &run.scratch_start);
-    if (wrong == NULL && warm_suits(&request))
-        choose_server(k, &run);
-    int error = wrong != NULL ? -1 : run_start(k, &run, given);
+    if (wrong != NULL) {
+        say(run, BOX_REFUSED, "%s", wrong);
+    } else if (ahead_serve(k, run, given)) {
+        run = &ahead.run;
+    } else {
+        ahead_drop(k);
+        run_init(run, k, &request, message, len, reply);
+        if (k->confinement.tier == BOX_TIER_B)
+            scratch_begin(k->confinement.scratch_fd, &run->scratch_start);
+        if (warm_suits(&request))
+            choose_server(k, run);
+        if (run_start(k, run, given) == 0)
+            run_wait(k, run);
+    }
     close_fds(given, 2);
-    if (error == 0)
-        run_wait(k, &run);
     if (reply->status != BOX_REFUSED)
-        reply_len = run_finish(k, &run, ret_collected_fd);
-    run_close(&run);
-    if (run.ended_us != 0)
-        reply->cleanup_us = (uint32_t)(now_us() - run.ended_us);
+        reply_len = run_finish(k, run, ret_collected_fd);
+    run_close(run);
+    if (run->begun_ahead)
+        reap_ahead(k);
+    if (run->ended_us != 0)
+        reply->cleanup_us = (uint32_t)(now_us() - run->ended_us);
     return reply_len;
 }

@@ -15,12 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char preload[] = "LD_PRELOAD=" SERVER_PRELOAD;
-
 bool warm_suits(const struct request *r)
 {
     bool named = false;
-    if (r->head.warm == 0 || r->head.profile != BOX_PROFILE_RUN || r->head.file_count == 0 || r->argv[0][0] != '/')
+    if (r->head.warm != BOX_WAY_FORK || r->head.profile != BOX_PROFILE_RUN || r->head.file_count == 0 ||
+        r->argv[0][0] != '/')
         return false;
     for (uint32_t i = 1; i < r->head.argc; i++)
         named |= strcmp(r->argv[i], r->names[0]) == 0;
@@ -46,7 +45,7 @@ static int write_string(int fd, const char *text)
     return write_all(fd, text == NULL ? "" : text, text == NULL ? 1 : strlen(text) + 1);
 }
 
-static int open_library(void)
+int warm_open_library(void)
 {
     int fd = memfd_create("sentinel-warm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return fd < 0 || write_all(fd, warm_library, warm_library_size) < 0 || box_seal(fd) < 0 ? -1 : fd;
@@ -132,12 +131,12 @@ static int setup_folder(const struct confinement *c)
 /* Ends with the launcher. Whatever fails shows as a socket that closes. */
 static _Noreturn void server_exec(const struct confinement *c, struct request *r, int socket, pid_t launcher)
 {
-    int handover_fd = open_handover(c, r), library_fd = open_library();
+    int handover_fd = open_handover(c, r), library_fd = warm_open_library();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != launcher || handover_fd < 0 || library_fd < 0)
         _exit(1);
     if (c->tier == BOX_TIER_B)
         view_move_words(r, c->config, c->scratch);
-    r->env[r->head.envc] = preload; /* the last, so that the door can take it off */
+    r->env[r->head.envc] = (char *)(uintptr_t)SERVER_PRELOAD_VARIABLE; /* the last, so that the door can take it off */
     r->env[r->head.envc + 1] = NULL;
     if (setup_folder(c) < 0 || setup_streams() < 0 || setup_descriptors(c, socket, handover_fd, library_fd) < 0 ||
         setup_rlimits(r) < 0 || setup_capabilities(c) < 0)

@@ -20,6 +20,7 @@ enum {
 };
 
 #define SERVER_PRELOAD "/proc/self/fd/202" /* SERVER_LIBRARY_FD */
+#define SERVER_PRELOAD_VARIABLE "LD_PRELOAD=" SERVER_PRELOAD
 
 /* In the box's user namespace: for an init's mounts and namespaces, and the program's id. */
 static const int server_capabilities[] = {CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN};
@@ -37,6 +38,8 @@ struct handover {
 /* The library, as it is linked into sentinel-box. */
 extern const unsigned char warm_library[];
 extern const size_t warm_library_size;
+
+int warm_open_library(void); /* a sealed memfd, or -1 */
 
 /* Whether the request can be a server's, or have one started for it. */
 bool warm_suits(const struct request *r);

@@ -42,5 +42,5 @@ def test_it_can_be_off(estate, make_service, tmp_path):
         assert explained(make_service(languages=("python",), languages_dir=tmp_path).client) == [False] * 3
     language["run"]["warm"] = "yes"
     (tmp_path / "python.json").write_text(json.dumps(language))
-    with pytest.raises(AssertionError, match='warm.*must be \\\\?"fork\\\\?" or false'):
+    with pytest.raises(AssertionError, match='warm.*must be \\\\?"fork\\\\?", \\\\?"hold\\\\?" or false'):
         estate.start(languages=("python",), languages_dir=tmp_path)

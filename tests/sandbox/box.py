@@ -28,7 +28,7 @@ MESSAGE_MAX = 128 * 1024
 
 HEAD = struct.Struct("=IIIIQ")  # magic, version, type, profile or status, id
 LIMITS = struct.Struct("=QQQQQQQII")
-COUNTS = struct.Struct("=IIIIQII")
+COUNTS = struct.Struct("=IIIIQIIII")
 FILE = struct.Struct("=QII")
 CANCEL_WIRE = struct.Struct("=IIIIQ")
 HELLO_HEAD = struct.Struct("=IIIIQII")
@@ -125,7 +125,7 @@ def pack_request(argv, *, env=None, files=(), collect=(), collect_max=0, limits=
     """`files` are (name, contents, executable). Returns the message and the bundle's bytes."""
     env = [f"{k}={v}" for k, v in (ENVIRONMENT if env is None else env).items()]
     message = HEAD.pack(MAGIC, VERSION, REQUEST, profile, run_id) + (limits or Limits()).pack()
-    message += COUNTS.pack(len(argv), len(env), len(files), len(collect), collect_max, warm, 0)
+    message += COUNTS.pack(len(argv), len(env), len(files), len(collect), collect_max, warm, 0, 0, 0)
     message += b"".join(FILE.pack(len(data), executable, 0) for _, data, executable in files)
     message += strings(argv) + strings(env) + strings(name for name, _, _ in files) + strings(collect)
     return message, b"".join(data for _, data, _ in files)
