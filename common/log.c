@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
 static struct {
     enum log_level least;
     const char *program;
@@ -41,6 +43,14 @@ int log_open(const char *path, struct err *err)
         return 0;
     settings.path = xstrdup(path);
     return log_reopen(err);
+}
+
+enum log_level log_level_of(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(level_names); i++)
+        if (strcmp(level_names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
 }
 
 bool log_enabled(enum log_level level)
@@ -80,9 +90,8 @@ static void write_line(const char *level, bool audit, const char *event, const s
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
     if (log_enabled(level))
-        write_line(names[level], false, event, fields, count);
+        write_line(level_names[level], false, event, fields, count);
 }
 
 void log_write_audit(const char *event, const struct log_field *fields, size_t count)

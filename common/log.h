@@ -14,6 +14,7 @@ void log_init(enum log_level least, const char *program, const char *executor);
 int log_open(const char *path, struct err *err) MUST_USE;
 int log_reopen(struct err *err) MUST_USE;
 bool log_enabled(enum log_level level);
+enum log_level log_level_of(const char *name); /* "debug", "info", "warn" or "error", as the settings allow */
 
 /* A field of a line. Text is escaped; a NULL text leaves the field out. */
 struct log_field {

@@ -10,6 +10,7 @@
 #include "consumer.h"
 #include "errands.h"
 #include "figures.h"
+#include "fitness.h"
 #include "info.h"
 #include "log.h"
 #include "result.h"
@@ -266,38 +267,9 @@ static int open_store(struct executor *x, struct err *err)
     return 0;
 }
 
-static bool step_fits(const struct lang *lang, const char *name, const struct lang_step *step, uint64_t memory_bytes)
+static bool may_serve(const struct executor *x, const struct box_hello *hello)
 {
-    int64_t wanted_mb = step->limits.memory_mb + step->memory_overhead_mb;
-    if (memory_bytes == 0 || (uint64_t)wanted_mb <= memory_bytes >> 20)
-        return true;
-    log_event(LOG_ERROR, "a language asks for more memory than the container has: no job is taken",
-              LOG_TEXT("language", lang->name), LOG_TEXT("step", name), LOG_INT("wanted_mb", wanted_mb),
-              LOG_INT("container_mb", (int64_t)(memory_bytes >> 20)));
-    return false;
-}
-
-static bool languages_fit(const struct executor *x, const struct box_hello *hello)
-{
-    bool fit = true;
-    for (size_t i = 0; i < x->langs.count; i++) {
-        const struct lang *l = &x->langs.langs[i];
-        fit &= step_fits(l, "run", &l->run, hello->memory_bytes);
-        fit &= !l->compiled || step_fits(l, "compile", &l->compile, hello->memory_bytes);
-    }
-    return fit;
-}
-
-static bool tier_suffices(const struct executor *x, const struct box_hello *hello)
-{
-    cleanup_free char *missing = info_missing(hello);
-    bool good = hello->tier >= x->min_tier && hello->tier != BOX_TIER_NONE;
-    if (good)
-        return languages_fit(x, hello);
-    log_event(LOG_ERROR, "isolation is below min-tier: no job is taken",
-              LOG_TEXT("tier", result_tier_name(hello->tier)), LOG_TEXT("min_tier", x->config.min_tier),
-              LOG_TEXT("missing", missing));
-    return false;
+    return fitness_check(hello, x->min_tier, &x->langs);
 }
 
 static void start_serving(struct executor *x, const struct box_hello *hello)
@@ -336,7 +308,7 @@ static void step_starting(struct executor *x, enum event event)
         log_event(LOG_ERROR, "no box came up", LOG_TEXT("box", x->box_argv[0][0]));
         stop_starting(x, EXIT_FAILURE);
     } else if (event == EVENT_BOXES && hello) {
-        if (tier_suffices(x, hello))
+        if (may_serve(x, hello))
             start_serving(x, hello);
         else
             stop_starting(x, EXIT_FAILURE);
@@ -347,7 +319,7 @@ static void step_starting(struct executor *x, enum event event)
 static bool boxes_failed(const struct executor *x)
 {
     const struct box_hello *hello = runner_hello(x->runner);
-    if (hello && !tier_suffices(x, hello))
+    if (hello && !may_serve(x, hello))
         return true;
     if (runner_down_ms(x->runner) <= BOXES_DOWN_MS && runner_failures(x->runner) <= BOX_FAILURES_MOST)
         return false;
@@ -467,15 +439,6 @@ static void name_executor(struct executor *x)
     x->id = *x->config.executor_id ? xstrdup(x->config.executor_id)
                                    : xasprintf("%s-%s-%d", x->langs.langs[0].name, x->host, (int)getpid());
     x->client_name = xasprintf("sentinel-executor-%s", x->id);
-}
-
-static enum log_level log_level_of(const char *name)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"}; /* config allows no other */
-    enum log_level level = LOG_DEBUG;
-    while (strcmp(name, names[level]) != 0)
-        level++;
-    return level;
 }
 
 static enum box_tier min_tier_of(const char *name)

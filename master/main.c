@@ -148,15 +148,6 @@ static void watch_signal(struct server *server, uv_signal_t *handle, int signum,
 
 /* ---- the start ------------------------------------------------------------------------------------------------- */
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 /* Ten thousand waiting clients are ten thousand descriptors. */
 static void raise_descriptor_limit(void)
 {
@@ -321,7 +312,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    log_init(level_of(server.master.config.log_level), "sentinel-master", NULL);
+    log_init(log_level_of(server.master.config.log_level), "sentinel-master", NULL);
     if (log_open(server.master.config.log_file, &err) < 0)
         return fail(&err);
     server.loop = server.master.loop = uv_default_loop();
