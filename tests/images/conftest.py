@@ -44,7 +44,8 @@ class Cluster:
         wait_until(listens, "redis-server listens")
 
     def start_master(self):
-        self.pods.append(Pod("Deployment/sentinel-master", manifests.overlay("dev"), self.secrets, self.folder, port=self.port))
+        self.pods.append(Pod("Deployment/sentinel-master", manifests.overlay("dev"), self.secrets, self.folder, port=self.port,
+                             grpc_port=0))
         self._until(self.pods[-1], lambda: self.client.answers("/readyz") == 200, "the master is ready")
         return self.pods[-1]
 
