@@ -17,6 +17,7 @@
 enum {
     HEADERS_MOST = 16 * 1024,  /* bytes of names and values, */
     HEADER_COUNT_MOST = 128,   /* and how many */
+    DEADLINE_SLACK_MS = 5000,  /* for who keeps it himself, and has more to say than that it is over */
     UNSENT_MOST = 1024 * 1024, /* of a stream of answers */
 };
 
@@ -539,7 +540,7 @@ void grpc_call_sweep(struct grpc_call *call, int64_t now_ms)
     http_ref(&call->call);
     if (open && grpc_call_arrives(call) && quiet_ms > options->request_timeout_ms)
         give_up(call, 408, "request_timeout", "the request did not arrive in time");
-    else if (open && now_ms > call->deadline_ms)
+    else if (open && now_ms - DEADLINE_SLACK_MS > call->deadline_ms)
         give_up(call, 504, "deadline_exceeded", "the deadline is over");
     else if (open && call->on_message && quiet_ms > options->request_timeout_ms)
         give_up(call, 408, "request_timeout", "nothing more came");

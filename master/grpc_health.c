@@ -100,7 +100,10 @@ static void look(uv_timer_t *timer)
     serving_status status =
         watch->known ? status_now(call) : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
     if (call->state != CALL_OPEN && call->state != CALL_STREAMING) {
-        stop(watch); /* ended by a drain or a deadline */
+        stop(watch); /* ended by a drain */
+    } else if (now_mono_ms() > grpc_deadline_ms(call)) {
+        call_error(call, 504, "deadline_exceeded", NULL, "the deadline is over");
+        stop(watch);
     } else if (call->state == CALL_OPEN || status != watch->told) {
         watch->told = status;
         tell(call, status, grpc_send);

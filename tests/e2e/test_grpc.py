@@ -397,7 +397,7 @@ def test_calls_end_before_the_master_does(make_service, rpc_of):
     client = rpc_of(service)
     watched = client.watch()
     assert next(watched).status == SERVING
-    call = client.execute_later(language="python", code="import time; time.sleep(2); print('done')")
+    call = client.execute_later(language="python", code="import time; time.sleep(1); print('done')")
     wait_until(lambda: service.client.get("/load").json()["totalActive"] == 1, "the job runs")
     service.master.signal(signal.SIGTERM)
     assert call.result().stdout == "done\n"

@@ -15,15 +15,24 @@ NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM = 0, 1, 7
 EMPTY = with_prefix(b"")
 
 
-@pytest.fixture(scope="module")
-def port(estate):
-    """A service of this file's, without executors: what is executed waits. In the end it still serves."""
-    service = estate.start(request_timeout_s=1, max_body_kb=256)
+def port_of(service):
+    """Of a service of this file's, without executors: what is executed waits. In the end it still serves."""
     yield service.grpc_port()
     with GrpcClient(service.grpc_port()) as client:
         assert client.check() == 1
     problems = service.close()
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="module")
+def port(estate):
+    yield from port_of(estate.start(max_body_kb=256))
+
+
+@pytest.fixture(scope="module")
+def hasty_port(estate):
+    """Where who is slow is let go after a second."""
+    yield from port_of(estate.start(request_timeout_s=1))
 
 
 def program(**fields):
@@ -171,25 +180,24 @@ def test_what_is_no_http2_ends(port, data):
         assert raw.ended() != NO_ERROR
 
 
-def test_who_says_nothing_more_is_let_go(port):
+def test_who_says_nothing_more_is_let_go(hasty_port):
     hello = PREFACE + RawHttp2.frame(SETTINGS, 0, 0)
     silent = []
     for data in (b"", PREFACE[:10], PREFACE, hello, hello + RawHttp2.frame(HEADERS, 0, 1, b"")):
-        silent.append(RawHttp2(port, hello=False))
+        silent.append(RawHttp2(hasty_port, hello=False))
         silent[-1].send(data)
     for raw in silent:
         with raw:
             raw.ended()
 
 
-def test_slow_senders(port):
+def test_slow_senders(hasty_port):
     listing = message("grpc.reflection.v1.ServerReflectionRequest", list_services="").SerializeToString()
     slow = {1: (EXECUTE, b""), 3: (EXECUTE, b"\0\0"), 5: (EXECUTE, with_prefix(b"x", length=9)),
             7: (REFLECT.format("v1"), b"\0"), 9: (REFLECT.format("v1"), with_prefix(listing))}
-    with RawHttp2(port) as raw:
-        for stream, (path, data) in slow.items():
-            raw.start(stream, request_headers(path))
-            raw.data(stream, data, 0)
+    with RawHttp2(hasty_port) as raw:
+        raw.send(b"".join(raw.frame(HEADERS, END_HEADERS, stream, header_block(request_headers(path))) +
+                          raw.frame(DATA, 0, stream, data) for stream, (path, data) in slow.items()))
         ended = {stream: (status, words) for stream, status, words in (raw.next_status() for _ in slow)}
         assert ended.pop(9) == (DEADLINE, "nothing more came")
         assert ended == {stream: (DEADLINE, "the request did not arrive in time") for stream in (1, 3, 5, 7)}
@@ -253,9 +261,9 @@ def test_continuations_without_end(port):
         assert raw.ended() != NO_ERROR
 
 
-def test_empty_frames_without_end(port):
+def test_empty_frames_without_end(hasty_port):
     """They keep no call alive."""
-    with RawHttp2(port) as raw:
+    with RawHttp2(hasty_port) as raw:
         raw.start(1, request_headers(EXECUTE))
         for _ in range(20000):
             if not raw.data(1, b"", 0):
