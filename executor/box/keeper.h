@@ -32,7 +32,7 @@ struct keeper {
     char *output; /* 2 × most.output_bytes */
     struct warm_server servers[WARM_SERVERS];
     bool clearing;             /* tier B: the launcher has yet to say that it cleared up after the last run */
-    uint64_t no_warm_until_us; /* the last start of a server failed */
+    uint64_t no_warm_until_us; /* a server failed */
     bool leaving;
 };
 
@@ -52,6 +52,7 @@ struct warm_server *warm_server_for(struct keeper *k, const struct request *r, c
                                     bool *ret_started);
 uint32_t warm_count(const struct keeper *k);
 void warm_end(struct keeper *k, struct warm_server *server);
-void warm_forget_all(struct keeper *k); /* they ended with their launcher */
+void warm_fail(struct keeper *k, struct warm_server *server, const char *why); /* and none is started for a while */
+void warm_forget_all(struct keeper *k);                                        /* they ended with their launcher */
 
 #endif

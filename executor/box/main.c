@@ -10,6 +10,10 @@
  *                         ├──── pidfd, report ────────────┘             │
  *                         └──── stdout, stderr pipes ───────────────────┘
  *
+ * A run of an interpreter may be spared its start: a warm SERVER (warm.h) is an interpreter that the launcher exec'd
+ * ahead and that stands where it would open its script. The keeper (warm.c) then sends the request to it instead of to
+ * the launcher, and init and program are forks of it.
+ *
  * Who dies takes the rest along: program → init → all in its namespace; launcher → all in the box; keeper → launcher
  * (death signal); executor → keeper (end of file, death signal). The keeper waits on the init's pidfd, which is ready
  * when everything in the run is dead, and only then reads figures and collects files.

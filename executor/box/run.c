@@ -304,8 +304,10 @@ static void on_server(struct keeper *k, struct run *run)
     struct note note;
     int fd;
     ssize_t got = message_receive(run->server->socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
-    if (got != -EAGAIN && !take_init(k, run, &note, got, &fd)) {
-        warm_end(k, run->server);
+    bool taken = got == -EAGAIN || take_init(k, run, &note, got, &fd);
+    bool failed = got == sizeof note && note.kind == NOTE_FAILED;
+    if (!taken || failed) {
+        warm_fail(k, run->server, failed ? run->reply->message : "it died");
         run->server = NULL;
         if (run->init_fd < 0) {
             say(run, BOX_FAILED, "the warm server died");

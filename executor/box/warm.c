@@ -15,7 +15,7 @@
 enum {
     START_MS = 10000, /* to the door */
     RUNS_MAX = 1000, /* of one server: so many share a hash seed and an address layout; a start is 15 ms of 1000 × 1 */
-    REST_US = 30000000, /* after a start that failed */
+    REST_US = 30000000, /* after one that failed */
 };
 
 /* What the interpreter could have read before the door: argv, the environment, the script's name; and its stack. */
@@ -78,6 +78,13 @@ void warm_forget_all(struct keeper *k)
     on_change(k);
 }
 
+void warm_fail(struct keeper *k, struct warm_server *s, const char *why)
+{
+    log_line("warning", "no warm server, so runs start cold: %s", why);
+    k->no_warm_until_us = now_us() + REST_US;
+    warm_end(k, s);
+}
+
 /* One note within the time of a start. False, and what went wrong as a note of failure. */
 static bool await_note(int socket, struct note *ret_note, int *fds, size_t fd_count)
 {
@@ -101,8 +108,9 @@ static bool start(struct keeper *k, struct warm_server *s, const char *message, 
     s->pid_fd = fds[1];
     if (started && await_note(s->socket, &note, NULL, 0) && note.kind == NOTE_READY)
         return true;
-    log_line("warning", "no warm server, so runs start cold: %.127s: %s", note.step, strerror(note.error));
-    k->no_warm_until_us = now_us() + REST_US;
+    char why[KEEPER_WHY];
+    snprintf(why, sizeof why, "%.127s: %s", note.step, strerror(note.error));
+    warm_fail(k, s, why);
     return false;
 }
 
@@ -139,11 +147,11 @@ struct warm_server *warm_server_for(struct keeper *k, const struct request *r, c
     if (s == NULL && now_us() >= k->no_warm_until_us) {
         s = take_place(k);
         bool ready = start(k, s, message, len);
-        s->words = ready ? malloc(key.len) : NULL;
-        if (s->words == NULL) {
-            warm_end(k, s);
+        if (!ready)
             return NULL;
-        }
+        s->words = malloc(key.len);
+        if (s->words == NULL)
+            die("out of memory");
         memcpy(s->words, key.words, key.len);
         s->len = key.len;
         s->stack_bytes = key.stack_bytes;

@@ -41,6 +41,7 @@ struct options {
     size_t only_count;
     bool json, list;
     double slow;
+    const char *warm;
     int rest_argc; /* settings */
     char **rest;
 };
@@ -76,6 +77,15 @@ static bool applies(const struct step *step, enum box_tier tier)
     return step->tiers == 0 || step->tiers & 1u << tier;
 }
 
+/* A server is of the probe; what is a language's, or not a run's, is as in cold runs. */
+static bool is_for_warm(const struct abuse *a)
+{
+    bool verbs = false;
+    for (size_t i = 0; i < a->step_count; i++)
+        verbs |= a->steps[i].verb != NULL;
+    return verbs;
+}
+
 /* Whether the tier can express it at all; what stays HELD is to be run. */
 static enum outcome expectation(const struct abuse *a, enum box_tier tier)
 {
@@ -94,7 +104,7 @@ static void run_steps(struct selftest *t, struct row *row)
     size_t ran = 0;
     int r = 0;
     for (size_t i = 0; i < row->abuse->step_count && r >= 0; i++) {
-        if (!applies(&row->abuse->steps[i], t->tier))
+        if (!applies(&row->abuse->steps[i], t->tier) || (t->warm && !row->abuse->steps[i].verb))
             continue;
         r = selftest_step(t, &row->abuse->steps[i], row->why);
         ran += r == 0;
@@ -114,6 +124,11 @@ static void run_case(struct selftest *t, struct row *row)
     const struct abuse *a = row->abuse;
     int64_t started = now_mono_ms();
     row->outcome = expectation(a, t->tier);
+    if (row->outcome == OUTCOME_HELD && t->warm && !is_for_warm(a)) {
+        row->outcome = OUTCOME_BEYOND;
+        snprintf(row->why, WHY_SIZE, "no verb of the probe");
+        return;
+    }
     if (row->outcome == OUTCOME_HELD && a->act)
         run_act(t, row);
     else if (row->outcome == OUTCOME_HELD)
@@ -258,6 +273,8 @@ static void usage(void)
          "  --case NAME    this case alone; may be given again\n"
          "  --json         the report as JSON\n"
          "  --list         prints the cases and runs none\n"
+         "  --warm PATH    the probe as boxes show it (beneath /usr, or in the languages' folder): runs are forks of "
+         "it\n"
          "  --slow N       times are multiplied by N, for an emulated machine (1)\n"
          "  --help\n\n"
          "Other options are the executor's settings: --languages-dir, --box-path, --cgroup, …");
@@ -287,6 +304,12 @@ static int parse_value(const char *option, const char *value, struct options *o,
 {
     if (strcmp(option, "--slow") == 0)
         return parse_slow(value, &o->slow, err);
+    if (strcmp(option, "--warm") == 0 && value[0] != '/')
+        return err_set(err, EINVAL, "--warm is \"%.40s\", allowed: an absolute path", value);
+    if (strcmp(option, "--warm") == 0) {
+        o->warm = value;
+        return 0;
+    }
     if (strcmp(option, "--case") == 0 && o->only_count == CASES_MAX)
         return err_set(err, EINVAL, "--case is given more than %d times", CASES_MAX);
     if (strcmp(option, "--case") == 0)
@@ -307,7 +330,8 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
             o->json = true;
         } else if (strcmp(option, "--list") == 0) {
             o->list = true;
-        } else if (strcmp(option, "--tier") == 0 || strcmp(option, "--case") == 0 || strcmp(option, "--slow") == 0) {
+        } else if (strcmp(option, "--tier") == 0 || strcmp(option, "--case") == 0 || strcmp(option, "--slow") == 0 ||
+                   strcmp(option, "--warm") == 0) {
             const char *value = option_value(argv, &i, err);
             r = value ? parse_value(option, value, o, err) : -EINVAL;
         } else {
@@ -451,6 +475,7 @@ int selftest_main(int argc, char **argv)
     if (config_load(&config, PROGRAM_EXECUTOR, options.rest_argc, options.rest, &action, &err) < 0)
         return complain(&err);
     t.slow = options.slow;
+    t.warm = options.warm;
     int status = action == CONFIG_RUN ? run(&t, &config, &options, rows, count) : EXIT_SUCCESS;
     config_finish(&config);
     return status;

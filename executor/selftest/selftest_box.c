@@ -199,6 +199,11 @@ int selftest_open(struct selftest *t, struct err *err)
         return err_set(err, EPROTO, "%s does not start", t->box_argv[0]);
     t->tier = box_client_hello(t->box)->tier;
     see_idle(t);
+    char why[WHY_SIZE];
+    static const struct step first = {.verb = "look", .exited = EXITED(0)};
+    if (t->warm && selftest_step(t, &first, why) < 0)
+        return err_set(err, EPROTO, "no warm server of %s: %.300s", t->warm, why);
+    see_idle(t); /* and the server's */
     return 0;
 }
 
@@ -220,6 +225,10 @@ static void on_answer(void *arg, struct box_answer *answer)
     if (!answer)
         snprintf(t->why, WHY_SIZE, "the box died");
     t->failed = !answer || (t->step && step_complaint(t->step, answer, t->slow, t->why));
+    if (answer && !t->failed && t->asked_warm && answer->reply->warm == BOX_COLD) {
+        snprintf(t->why, WHY_SIZE, "it ran cold");
+        t->failed = true;
+    }
 }
 
 static double slow_of(const struct selftest *t, const struct step *step)
@@ -271,11 +280,14 @@ static int begin(struct selftest *t, const struct box_call *call, const struct s
     int r = bundle_of_sources(files, count, &bundle, &err);
     if (r == 0 && call->argv[0][0] == '.')
         bundle.files[0].executable = 1;
+    if (r == 0 && call->warm)
+        bundle.files[1].executable = 1;
     if (r == 0)
         r = memfd_of_bytes(input->data, input->len, &stdin_fd, &err);
     whole.files = &bundle;
     whole.stdin_fd = stdin_fd;
     t->running = r == 0;
+    t->asked_warm = call->warm;
     if (r == 0)
         r = box_client_run(t->box, &whole, on_answer, t, &err);
     bundle_finish(&bundle);
@@ -325,13 +337,20 @@ static char *filled(const char *text, const char *word)
 
 static int run_verb(struct selftest *t, const struct step *step, const char *word, enum box_profile profile)
 {
-    char program[] = "./probe", path[] = "PATH=/usr/bin:/bin", name[] = "probe", own[] = "mine\n";
+    char program[] = "./probe", path[] = "PATH=/usr/bin:/bin", name[] = "probe", own[] = "mine\n", script[] = "verb";
     char *argv[32] = {program}, *collect[8] = {NULL}, *env[] = {path};
     cleanup_free char *verb = filled(step->verb, word), *names = xstrdup(step->collect ? step->collect : "");
-    struct source_file files[] = {{.name = name, .content = t->probe},
+    struct source_file files[] = {{.name = script, .content = {verb, strlen(verb)}},
+                                  {.name = name, .content = t->probe},
                                   {.name = (char *)step->file, .content = {own, strlen(own)}}};
     struct bytes input = input_of(step);
-    split(verb, argv + 1, ARRAY_LEN(argv) - 2);
+    bool warm = t->warm && profile == BOX_PROFILE_RUN;
+    if (warm) {
+        argv[0] = (char *)t->warm;
+        argv[1] = script;
+    } else {
+        split(verb, argv + 1, ARRAY_LEN(argv) - 2);
+    }
     struct box_call call = {
         .profile = profile,
         .limits = limits_of(&step->limits, slow_of(t, step)),
@@ -341,8 +360,9 @@ static int run_verb(struct selftest *t, const struct step *step, const char *wor
         .collect = collect,
         .collect_count = split(names, collect, ARRAY_LEN(collect)),
         .collect_max = 8 << 20,
+        .warm = warm,
     };
-    int r = begin(t, &call, files, step->file ? 2 : 1, &input);
+    int r = begin(t, &call, warm ? files : files + 1, (step->file ? 2 : 1) + warm, &input);
     bytes_finish(&input);
     return r < 0 ? r : finish(t, &call.limits);
 }
@@ -390,11 +410,11 @@ static int run_language(struct selftest *t, const struct step *step, const struc
     return r < 0 ? r : finish(t, &call.limits);
 }
 
-/* In an emulated machine each takes its time. */
+/* In an emulated machine each takes its time; and a warm server is replaced after a thousand. */
 static unsigned times(const struct selftest *t, const struct step *step)
 {
     unsigned count = step->repeat ? step->repeat : 1;
-    return t->slow > 1 && count > 20 ? 20 : count;
+    return (t->slow > 1 || t->warm) && count > 20 ? 20 : count;
 }
 
 static int run_profiles(struct selftest *t, const struct step *step, const char *word)

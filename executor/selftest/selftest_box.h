@@ -19,12 +19,14 @@ struct selftest {
     struct box_client *box;
     char **box_argv; /* owned */
     enum box_tier tier;
-    double slow; /* times are multiplied by it */
+    double slow;      /* times are multiplied by it */
+    const char *warm; /* where a box shows the probe, which is then run by warm servers; NULL: by cold runs */
     struct lang_table langs;
     struct bytes probe; /* the program */
     struct pids idle;   /* processes of the box when nothing runs; idle.list[0] is the keeper */
     size_t idle_fds;    /* of the keeper */
     bool running;
+    bool asked_warm;
     bool changed;
     /* of the step that runs */
     const struct step *step;

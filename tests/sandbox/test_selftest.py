@@ -49,6 +49,7 @@ def installed():
     for name in ("sentinel-executor", "sentinel-box", "sentinel-probe"):
         shutil.copy(built(name), folder)
     shutil.copytree(LANGUAGES, folder / "languages")
+    shutil.copy(built("sentinel-probe-dynamic"), folder / "languages")
     return folder
 
 
@@ -116,6 +117,16 @@ def test_the_whole(reports, way):
     assert whole["tier"] == WAYS[way][2]
     assert (whole["broken"], reports[way].result().returncode) == (0, 0)
     assert whole["held"] == sum(WAYS[way][2] in case["tiers"] for case in cases()) - whole["absent"]
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in ("userns", "user-B")])
+def test_warm(folder, way):
+    """Every verb of the probe again, in forks of a probe that stands ready: nothing holds less."""
+    done = run(folder, way, "--json", "--warm", "/languages/sentinel-probe-dynamic")
+    whole = json.loads(done.stdout)
+    assert [(case["name"], case["why"]) for case in whole["cases"] if case["outcome"] in ("broken", "absent")] == []
+    assert done.returncode == 0
+    assert whole["held"] > 50
 
 
 def test_the_list():

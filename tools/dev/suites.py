@@ -20,7 +20,7 @@ from paths import ASAN, BOX, EXECUTOR, MASTER, RELEASE, TOP
 from progress import Failure, from_first, run, say
 
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v"]
-PROBE = "executor/selftest/sentinel-probe"
+PROBE, WARM_PROBE = "executor/selftest/sentinel-probe", "executor/selftest/sentinel-probe-dynamic"
 
 
 def meson_suite(suite, extra):
@@ -162,7 +162,7 @@ def put(*paths):
 
 
 def sandbox_options():
-    programs = [f"--put={RELEASE / path}=bin/{path.rpartition('/')[2]}" for path in (EXECUTOR, BOX, PROBE)]
+    programs = [f"--put={RELEASE / path}=bin/{path.rpartition('/')[2]}" for path in (EXECUTOR, BOX, PROBE, WARM_PROBE)]
     return [*put("tests/sandbox", *languages_files(VM_TOOLCHAINS)), *programs,
             "--env=SENTINEL_BOX=/sentinel/bin/sentinel-box", "--env=SENTINEL_PROBE=/sentinel/bin/sentinel-probe",
             "--env=SENTINEL_MUST_SANDBOX=1"]
