@@ -10,7 +10,7 @@ COPY tools/dev/packages.py tools/dev/paths.py tools/dev/progress.py /sentinel/to
 RUN apt-get install -y --no-install-recommends $(python3 /sentinel/docker/packages.py build master)
 WORKDIR /sentinel
 COPY . .
-RUN meson setup build --buildtype=release --strip -Dwerror=false -Dtests=false -Dmaster=enabled && \
+RUN meson setup build --buildtype=release --strip -Dwerror=false -Dtests=false -Dmaster=enabled -Dgrpc=enabled && \
     ninja -C build master/sentinel-master cli/sentinel-healthcheck && \
     strip build/master/sentinel-master build/cli/sentinel-healthcheck && \
     docker/collect /root-fs build/master/sentinel-master build/cli/sentinel-healthcheck && \
