@@ -136,7 +136,8 @@ static _Noreturn void server_exec(const struct confinement *c, struct request *r
         _exit(1);
     if (c->tier == BOX_TIER_B)
         view_move_words(r, c->config, c->scratch);
-    r->env[r->head.envc] = (char *)(uintptr_t)SERVER_PRELOAD_VARIABLE; /* the last, so that the door can take it off */
+    static char preload[] = SERVER_PRELOAD_VARIABLE;
+    r->env[r->head.envc] = preload; /* the last, so that the door can take it off */
     r->env[r->head.envc + 1] = NULL;
     if (setup_folder(c) < 0 || setup_streams() < 0 || setup_descriptors(c, socket, handover_fd, library_fd) < 0 ||
         setup_rlimits(r) < 0 || setup_capabilities(c) < 0)
