@@ -366,6 +366,7 @@ static void setup_run(const struct confinement *c, struct request *r, int bundle
 /* The way to a program that is started ahead: the library, and the names of files by whose touch it is at the door. */
 static void setup_ahead(struct request *r, int report_fd)
 {
+    static char preload[] = SERVER_PRELOAD_VARIABLE;
     const char *last = r->names[r->head.file_count - 1];
     size_t len = (size_t)(last - r->names[0]) + strlen(last) + 1;
     int error = 0;
@@ -375,7 +376,7 @@ static void setup_ahead(struct request *r, int report_fd)
         error = message_send(start.door_fds[0], r->names[0], len, NULL, 0);
     if (error < 0)
         run_failed(report_fd, "the way to the door", "", -error);
-    r->env[r->head.envc] = (char *)(uintptr_t)SERVER_PRELOAD_VARIABLE; /* the last, so that the door can take it off */
+    r->env[r->head.envc] = preload; /* the last, so that the door can take it off */
     r->env[r->head.envc + 1] = NULL;
 }
 
