@@ -304,7 +304,7 @@ COUNTS_AT = wire.HEAD.size + wire.LIMITS.size
     lambda m: patched(m, COUNTS_AT, 0), lambda m: patched(m, COUNTS_AT, 2**32 - 1), lambda m: patched(m, COUNTS_AT, 2),
     lambda m: patched(m, COUNTS_AT + 4, 2**31), lambda m: patched(m, COUNTS_AT + 8, 257),
     lambda m: patched(m, COUNTS_AT + 8, 200), lambda m: patched(m, COUNTS_AT + 12, 2**32 - 1),
-    lambda m: patched(m, COUNTS_AT + 24, 2),
+    lambda m: patched(m, COUNTS_AT + 24, 4),
     lambda m: m[:-1], lambda m: m + b"x", lambda m: m + b"x\0", lambda m: m[:40], lambda m: m[:1], lambda m: m[:24],
     lambda m: m + b"\0" * wire.MESSAGE_MAX,
 ])
