@@ -60,18 +60,62 @@ static int count_numbers(const char *path, int from, int to)
 }
 
 static struct interpreter interpreter = {.fork = fork};
-static char *heap; /* where libc's begins */
 
-/* An interpreter's end frees nearly all of libc's heap, and so copies it. Copied at once, it is no peak at the end of a
- * small program, beside which a larger one would seem to take less than it does. What fails is copied later, page by
- * page. */
-static void copy_heap(void)
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/* An interpreter's end frees nearly all that it allocated, and so copies it. Copied at the start, it is no peak at the
+ * end of a small program, beside which a larger one would seem to take less than it does. Not so the large areas of
+ * collectors that leave them as they are: AREA_MOST. */
+enum { AREAS_MOST = 64, AREA_MOST = 4 << 20 };
+
+static struct {
+    char *from;
+    size_t len;
+} copied[AREAS_MOST];
+static int copied_count;
+
+/* Takes the pages of an area that are there, as runs. */
+static void take_area(char *from, size_t len, size_t page)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)heap % page;
-    char *end = sbrk(0);
-    if (end > heap)
-        madvise(heap - before, (size_t)(end - heap) + before, MADV_POPULATE_WRITE);
+    static unsigned char there[AREA_MOST / 4096];
+    if (len / page > sizeof there || mincore(from, len, there) < 0)
+        return;
+    for (size_t i = 0; i < len / page; i++) {
+        bool follows = i > 0 && (there[i - 1] & 1) != 0;
+        if ((there[i] & 1) == 0 || (!follows && copied_count == AREAS_MOST))
+            continue;
+        if (!follows)
+            copied[copied_count++].from = from + i * page;
+        copied[copied_count - 1].len += page;
+    }
 }
+
+static void find_memory(void)
+{
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        unsigned long from = 0, to = 0;
+        char rights[8] = "";
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || strcmp(rights, "rw-p") != 0 ||
+            strstr(line, "[stack]") != NULL)
+            continue;
+        char *area;
+        memcpy(&area, &from, sizeof area);
+        take_area(area, to - from, (size_t)sysconf(_SC_PAGESIZE));
+    }
+    if (maps != NULL)
+        fclose(maps);
+}
+
+/* What fails is copied later, page by page. */
+static void copy_memory(void)
+{
+    for (int i = 0; i < copied_count; i++)
+        madvise(copied[i].from, copied[i].len, MADV_POPULATE_WRITE);
+}
+
+/* ---- the server, ready and serving ------------------------------------------------------------------------------- */
 
 static void say_ready(void)
 {
@@ -102,7 +146,7 @@ static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
     if (pid == 0) {
         close(SERVER_SOCKET_FD);
         init_main(c, &request, fds, server, &interpreter);
-        copy_heap();
+        copy_memory();
         return true;
     }
     if (pid < 0)
@@ -127,6 +171,7 @@ static void serve(const struct handover *h)
     if (h->confinement.tier == BOX_TIER_B)
         unlinkat(SERVER_SCRATCH_FD, "work", AT_REMOVEDIR); /* each run makes its own */
     say_ready();
+    find_memory();
     for (;;) {
         int fds[RUN_FDS];
         ssize_t got = message_receive(SERVER_SOCKET_FD, message, sizeof message, fds, RUN_FDS, 0);
@@ -344,7 +389,6 @@ static void take_off_preload(void)
 
 __attribute__((constructor)) static void door_open(void)
 {
-    heap = sbrk(0);
     take_off_preload();
     struct stat st;
     if (fstat(SERVER_HANDOVER_FD, &st) < 0) {
