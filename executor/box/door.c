@@ -80,13 +80,14 @@ static void take_area(char *from, size_t len, size_t page)
     static unsigned char there[AREA_MOST / 4096];
     if (len / page > sizeof there || mincore(from, len, there) < 0)
         return;
+    bool taking = false;
     for (size_t i = 0; i < len / page; i++) {
-        bool follows = i > 0 && (there[i - 1] & 1) != 0;
-        if ((there[i] & 1) == 0 || (!follows && copied_count == AREAS_MOST))
-            continue;
-        if (!follows)
+        bool was = taking;
+        taking = (there[i] & 1) != 0 && (was || copied_count < AREAS_MOST);
+        if (taking && !was)
             copied[copied_count++].from = from + i * page;
-        copied[copied_count - 1].len += page;
+        if (taking)
+            copied[copied_count - 1].len += page;
     }
 }
 
