@@ -7,6 +7,7 @@
  *
  * The server must have one thread, since only the one that forks is copied, and no descriptor of its own, since all its
  * programs would share it. Ruby (ruby.c) is different in that, and reads its script twice. */
+#undef _FORTIFY_SOURCE   /* whose own read() would stand before ours */
 #undef _FILE_OFFSET_BITS /* else <fcntl.h> gives one name to two of the calls below */
 #include "ruby.h"
 #include "warm.h"
@@ -21,6 +22,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -96,10 +98,9 @@ static void find_memory(void)
     char line[512];
     FILE *maps = fopen("/proc/self/maps", "re");
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        unsigned long from = 0, to = 0;
-        char rights[8] = "";
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || strcmp(rights, "rw-p") != 0 ||
-            strstr(line, "[stack]") != NULL)
+        char *at = line;
+        unsigned long from = strtoul(line, &at, 16), to = *at == '-' ? strtoul(at + 1, &at, 16) : 0;
+        if (to <= from || strncmp(at, " rw-p ", 6) != 0 || strstr(line, "[stack]") != NULL)
             continue;
         char *area;
         memcpy(&area, &from, sizeof area);
