@@ -208,12 +208,13 @@ def prepare_machines(*kinds):
 def vm(extra):
     """On the kernel that Debian ships, with a whole cgroup v2: the sandbox suite again, and the matrix of three languages
     through master, Redis and executor. An emulated machine is slow and has one thread, so several share the tests: those
-    of tier A-, the sandbox's others, and the languages."""
+    of tier A-, the sandbox's others, and the languages. Of warm runs, those of an ordinary user differ from A- in nothing that
+    the kernel's version changes."""
     prepare_machines()
     tests = selection(extra, "tests/sandbox")
     few = " or ".join(["test_program and (c- or python-", *(f"java-{row}" for row in VM_JAVA)]) + ")"
     shares = [("vm-languages", language_options(), [*VM_PROGRAMS, few]),
-              ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A--"]),
+              ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A-- and not ((test_warm or test_ahead) and user)"]),
               ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
     return machines([("vm", sandbox_options(), tests)] if extra else shares)
 
