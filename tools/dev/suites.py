@@ -214,7 +214,7 @@ def vm(extra):
     tests = selection(extra, "tests/sandbox")
     few = " or ".join(["test_program and (c- or python-", *(f"java-{row}" for row in VM_JAVA)]) + ")"
     shares = [("vm-languages", language_options(), [*VM_PROGRAMS, few]),
-              ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A-- and not ((test_warm or test_ahead) and user)"]),
+              ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A-- and not ((test_warm or test_ahead) and (user or thousand))"]),
               ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
     return machines([("vm", sandbox_options(), tests)] if extra else shares)
 
