@@ -212,9 +212,10 @@ def vm(extra):
     the kernel's version changes."""
     prepare_machines()
     tests = selection(extra, "tests/sandbox")
+    without_a_minus = "not [A-] and not [A-- and not ((test_warm or test_ahead) and (user or thousand))"
     few = " or ".join(["test_program and (c- or python-", *(f"java-{row}" for row in VM_JAVA)]) + ")"
     shares = [("vm-languages", language_options(), [*VM_PROGRAMS, few]),
-              ("vm", sandbox_options(), [*tests, "-k", "not [A-] and not [A-- and not ((test_warm or test_ahead) and (user or thousand))"]),
+              ("vm", sandbox_options(), [*tests, "-k", without_a_minus]),
               ("vm-without-cgroup", sandbox_options(), [*tests, "-k", "[A-] or [A--"])]
     return machines([("vm", sandbox_options(), tests)] if extra else shares)
 
