@@ -1,5 +1,6 @@
 /* The library in a warm server (warm.h): it stops the interpreter at the door, serves runs there, and is nothing but
- * the init and a few dead bytes to a program.
+ * the init and a few dead bytes to a program. In a process that was started ahead of its files (init.c) it does less:
+ * it waits at the door until they are there.
  *
  * The calls below stand before libc's. All pass their arguments on; the first that names the script does so only when
  * its process is a program: serve() returns nowhere else. Before that call the interpreter has read its own files and

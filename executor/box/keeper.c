@@ -346,7 +346,7 @@ static void ensure_launcher(struct keeper *k)
 static bool wants_another(const struct keeper *k, size_t len)
 {
     const struct box_request *head = (const struct box_request *)(const void *)message;
-    return len > sizeof *head && head->type == BOX_TYPE_REQUEST && head->warm == BOX_WAY_HOLD &&
+    return len > sizeof *head && head->type == BOX_TYPE_REQUEST && head->warm == BOX_WAY_HOLD && head->file_count > 0 &&
            k->confinement.tier != BOX_TIER_B;
 }
 

@@ -179,6 +179,14 @@ def test_a_program_that_never_touches_its_files(ahead):
         assert (reply.status, reply.warm, reply.stdout) == ("ok", "cold", b"['main.py']\n"), (reply, ahead.log())
 
 
+@pytest.mark.parametrize("warm", [TAKE, HOLD])
+def test_without_files_there_is_no_door(ahead, warm):
+    for _ in range(2):
+        reply = ahead.run(["/usr/bin/python3", "-c", "print(4)"], warm=warm)
+        assert (reply.status, reply.warm, reply.stdout) == ("ok", "cold", b"4\n"), (reply, ahead.log())
+        wait_until(lambda: not children(ahead.launcher()), what="nothing that waits")
+
+
 def test_it_ends_with_its_box(scratch):
     box = start_kind("A-", scratch)
     run(box, "print(1)")
