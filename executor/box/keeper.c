@@ -1,7 +1,7 @@
 /* The keeper: outside the slot's cgroup and namespaces. It owns the executor's socket, the output area and the
  * launcher, which it starts, admits, replaces when it dies, and ends; run.c has what happens in between. The keeper
  * never runs, and never trusts, anything that is inside. */
-#include "keeper.h"
+#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -378,7 +378,7 @@ int keeper_serve(struct keeper *k, const struct box_hello *hello)
         if (!k->leaving)
             ensure_launcher(k);
         if (!k->leaving && wants_another(k, (size_t)got)) {
-            run_begin_ahead(k, message, (size_t)got);
+            ahead_begin(k, message, (size_t)got);
             ensure_launcher(k);
         }
     }

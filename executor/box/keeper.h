@@ -41,9 +41,6 @@ struct keeper {
 size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
                  int *ret_collected_fd);
 
-/* Starts a process ahead for the next request, which may be like this one that was answered. Not in tier B. */
-void run_begin_ahead(struct keeper *k, const char *message, size_t len);
-
 void launcher_stop(struct keeper *k); /* and waits until all in the box are dead */
 
 /* The server for a request that suits one, started if need be; NULL: it cannot be had, which is logged. `message` is

@@ -3,18 +3,16 @@
  *
  * The loop (run_wait) polls and hands each event to one on_* function; it ends when the init's pidfd says that all are
  * dead. `cause` is set by end_run(), the only place that kills, and settled from the evidence afterwards. */
-#include "keeper.h"
+#include "run.h"
 #include "warm.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,13 +21,11 @@
 #include <unistd.h>
 
 enum {
-    SETUP_MAX_US = 20000000, /* from the request to the exec */
-    KILL_MAX_US = 20000000,  /* from the kill to the last death; then the launcher goes as well */
-    LOOK_AGAIN_US = 100000,  /* how late an out-of-memory kill of a part of the run may be noticed */
-    SAMPLE_US = 10000,       /* without a cgroup */
-    DRAIN_MAX = 4 << 20,     /* bytes read of a stream after the end */
-    SCRATCH_INODES = 16384,  /* tier B's files, as many as tier A's tmpfs has */
-    TASKS_SLACK = 32,        /* tier B's processes: a walk of a living tree counts some twice */
+    LOOK_AGAIN_US = 100000, /* how late an out-of-memory kill of a part of the run may be noticed */
+    SAMPLE_US = 10000,      /* without a cgroup */
+    DRAIN_MAX = 4 << 20,    /* bytes read of a stream after the end */
+    SCRATCH_INODES = 16384, /* tier B's files, as many as tier A's tmpfs has */
+    TASKS_SLACK = 32,       /* tier B's processes: a walk of a living tree counts some twice */
 };
 
 enum {
@@ -43,40 +39,6 @@ enum {
     EVENT_INIT,
     EVENT_COUNT
 };
-
-struct stream {
-    int fd;
-    char *kept; /* in the output area */
-    uint64_t kept_bytes, total_bytes;
-};
-
-struct run {
-    const struct request *request;
-    char *message; /* that the request was in */
-    size_t message_len;
-    struct box_reply *reply;
-    struct warm_server *server; /* that makes the init, NULL: the launcher does */
-    struct stream streams[2];
-    int report_fd, init_fd, work_fd;
-    uint64_t asked_us, started_us, ended_us, killed_us; /* 0: not yet */
-    uint64_t next_look_us;
-    uint64_t cpu_base_us; /* the set-up's, and what came before the door */
-    struct tree_usage tree, peak;
-    struct scratch_use scratch_start; /* tier B */
-    struct note end;                  /* valid when ended_us is */
-    bool dead, launcher_lost;
-    bool init_told; /* how it ended, so that it was not killed */
-    bool begun_ahead;
-};
-
-/* The run that was begun ahead of its request, if `run.begun_ahead`: its program is at the door, or on the way there.
- */
-static struct {
-    struct run run;
-    alignas(struct box_request) char message[BOX_MESSAGE_MAX + 1]; /* of the run before */
-    struct request request;
-    struct box_reply reply;
-} ahead;
 
 static void say(struct run *run, enum box_status status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
@@ -134,8 +96,7 @@ static uint64_t waited_us(const struct keeper *k, const struct run *run)
     return threads.runqueue_us > group_us ? threads.runqueue_us : group_us;
 }
 
-/* The init's end is the end of all; in tier B it is asked to see to that. */
-static void kill_init(const struct keeper *k, const struct run *run)
+void run_kill(const struct keeper *k, const struct run *run)
 {
     int signal_number = k->confinement.tier == BOX_TIER_B ? SIGTERM : SIGKILL;
     if (run->init_fd >= 0)
@@ -150,7 +111,7 @@ static void end_run(struct keeper *k, struct run *run, enum box_cause cause)
     run->reply->cause = cause;
     if (cause == BOX_CAUSE_WALL)
         run->reply->runqueue_us = waited_us(k, run);
-    kill_init(k, run);
+    run_kill(k, run);
     cgroup_let_die(k->cgroup);
 }
 
@@ -271,8 +232,7 @@ static void on_launcher_lost(struct keeper *k, struct run *run)
     run->dead = true;
 }
 
-/* The note of who makes the init. False when it is no such note, or the second one. */
-static bool take_init(struct keeper *k, struct run *run, const struct note *note, ssize_t got, int *fd)
+bool run_take_init(struct keeper *k, struct run *run, const struct note *note, ssize_t got, int *fd)
 {
     if (got != sizeof *note || run->init_fd >= 0)
         return false;
@@ -284,7 +244,7 @@ static bool take_init(struct keeper *k, struct run *run, const struct note *note
     run->init_fd = *fd;
     *fd = -1;
     if (run->killed_us != 0) /* before it had a descriptor to be killed by */
-        kill_init(k, run);
+        run_kill(k, run);
     return true;
 }
 
@@ -293,7 +253,7 @@ static void on_launcher(struct keeper *k, struct run *run)
     struct note note;
     int fd;
     ssize_t got = message_receive(k->launcher_socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
-    if (got != -EAGAIN && !take_init(k, run, &note, got, &fd))
+    if (got != -EAGAIN && !run_take_init(k, run, &note, got, &fd))
         on_launcher_lost(k, run);
     close_fds(&fd, 1);
 }
@@ -304,7 +264,7 @@ static void on_server(struct keeper *k, struct run *run)
     struct note note;
     int fd;
     ssize_t got = message_receive(run->server->socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
-    bool taken = got == -EAGAIN || take_init(k, run, &note, got, &fd);
+    bool taken = got == -EAGAIN || run_take_init(k, run, &note, got, &fd);
     bool failed = got == sizeof note && note.kind == NOTE_FAILED;
     if (!taken || failed) {
         warm_fail(k, run->server, failed ? run->reply->message : "it died");
@@ -379,7 +339,7 @@ static void dispatch(struct keeper *k, struct run *run, const struct pollfd even
         on_server(k, run);
 }
 
-static void run_wait(struct keeper *k, struct run *run)
+void run_wait(struct keeper *k, struct run *run)
 {
     while (!run->dead) {
         uint64_t now = now_us();
@@ -409,8 +369,7 @@ static void run_wait(struct keeper *k, struct run *run)
     }
 }
 
-/* Reopened for reading: the program gets an offset of its own and no way to write to what other runs will read. */
-static int open_stdin(int fd)
+int run_open_stdin(int fd)
 {
     struct stat st;
     char path[64];
@@ -423,7 +382,7 @@ static int open_stdin(int fd)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static bool bundle_is_whole(const struct request *r, int fd)
+bool run_bundle_is_whole(const struct request *r, int fd)
 {
     struct stat st;
     uint64_t sum = 0;
@@ -452,15 +411,14 @@ static void send_request(struct keeper *k, struct run *run, const int fds[RUN_FD
         on_launcher_lost(k, run);
 }
 
-/* Pipes, report, groups; then it is the launcher's turn, or a warm server's. */
-static int run_start(struct keeper *k, struct run *run, const int given[2])
+int run_start(struct keeper *k, struct run *run, const int given[2])
 {
     int fds[RUN_FDS] = {-1, -1, -1, -1, -1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
     int group_fd = -1, error = 0;
-    fds[RUN_STDIN] = open_stdin(given[0]);
+    fds[RUN_STDIN] = run_open_stdin(given[0]);
     if (fds[RUN_STDIN] < 0) {
         say(run, BOX_REFUSED, "stdin is neither /dev/null nor a memfd sealed against change");
-    } else if (!run->begun_ahead && !bundle_is_whole(run->request, given[1])) {
+    } else if (!run->begun_ahead && !run_bundle_is_whole(run->request, given[1])) {
         say(run, BOX_REFUSED, "the bundle is shorter than its files together");
     } else if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
                socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
@@ -582,7 +540,7 @@ static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_f
     return len;
 }
 
-static void run_close(struct run *run)
+void run_close(struct run *run)
 {
     close_fds(&run->streams[0].fd, 1);
     close_fds(&run->streams[1].fd, 1);
@@ -600,8 +558,8 @@ static void choose_server(struct keeper *k, struct run *run)
         run->reply->warm = started ? BOX_WARM_STARTED : BOX_WARM;
 }
 
-static void run_init(struct run *run, const struct keeper *k, const struct request *request, char *message, size_t len,
-                     struct box_reply *reply)
+void run_init(struct run *run, const struct keeper *k, const struct request *request, char *message, size_t len,
+              struct box_reply *reply)
 {
     *run = (struct run){
         .request = request,
@@ -618,100 +576,11 @@ static void run_init(struct run *run, const struct keeper *k, const struct reque
         .magic = BOX_MAGIC, .version = BOX_VERSION, .type = BOX_TYPE_REPLY, .id = request->head.id, .exit_code = -1};
 }
 
-/* Of these the launcher awaits none. */
-static void reap_ahead(struct keeper *k)
-{
-    const char word = LAUNCHER_REAPS;
-    if (k->launcher_socket >= 0 && message_send(k->launcher_socket, &word, 1, NULL, 0) < 0)
-        launcher_stop(k);
-    ahead.run.begun_ahead = false;
-}
-
-/* Kills it, should it live, and waits for its end. */
-static void ahead_drop(struct keeper *k)
-{
-    struct run *run = &ahead.run;
-    if (!run->begun_ahead)
-        return;
-    kill_init(k, run);
-    cgroup_let_die(k->cgroup);
-    if (run->init_fd >= 0 && poll(&(struct pollfd){.fd = run->init_fd, .events = POLLIN}, 1, KILL_MAX_US / 1000) == 0)
-        launcher_stop(k);
-    cgroup_end(k->cgroup);
-    run_close(run);
-    reap_ahead(k);
-}
-
-void run_begin_ahead(struct keeper *k, const char *message, size_t len)
-{
-    struct run *run = &ahead.run;
-    struct note note = {.kind = NOTE_FAILED, .error = ETIMEDOUT, .step = "its init"};
-    int empty_fd = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING), fd = -1;
-    memcpy(ahead.message, message, len);
-    if (request_parse(ahead.message, len, &k->config->most, &ahead.request) != NULL || empty_fd < 0 ||
-        box_seal(empty_fd) < 0) {
-        close_fds(&empty_fd, 1);
-        return;
-    }
-    run_init(run, k, &ahead.request, ahead.message, len, &ahead.reply);
-    run->begun_ahead = true;
-    if (run_start(k, run, (int[]){empty_fd, empty_fd}) == 0 &&
-        poll(&(struct pollfd){.fd = k->launcher_socket, .events = POLLIN}, 1, SETUP_MAX_US / 1000) > 0) {
-        ssize_t got = message_receive(k->launcher_socket, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
-        take_init(k, run, &note, got, &fd);
-    }
-    close_fds(&empty_fd, 1);
-    close_fds(&fd, 1);
-    if (run->init_fd >= 0)
-        return;
-    log_line("warning", "no process could be started ahead: %.127s: %s", note.step, strerror(note.error));
-    ahead_drop(k);
-}
-
-/* Its limits, argv, environment and names of files are those that the process was started with. */
-static bool ahead_is_for(const struct request *r)
-{
-    const struct request *a = &ahead.request;
-    if (!ahead.run.begun_ahead || r->head.warm < BOX_WAY_TAKE || r->head.profile != a->head.profile ||
-        r->head.argc != a->head.argc || r->head.envc != a->head.envc || r->head.file_count != a->head.file_count ||
-        memcmp(&r->head.limits, &a->head.limits, sizeof a->head.limits) != 0)
-        return false;
-    const char *end = a->names[a->head.file_count - 1], *its_end = r->names[r->head.file_count - 1];
-    size_t len = (size_t)(end - a->argv[0]) + strlen(end);
-    return len == (size_t)(its_end - r->argv[0]) + strlen(its_end) && memcmp(a->argv[0], r->argv[0], len) == 0;
-}
-
-/* Lets the process that was started ahead be the run: it gets its files and input, and goes on. False: there is none
- * for this request, or it ended before the door. */
-static bool ahead_serve(struct keeper *k, const struct run *asked, const int given[2])
-{
-    struct run *run = &ahead.run;
-    if (!ahead_is_for(asked->request) || !bundle_is_whole(asked->request, given[1]))
-        return false;
-    int fds[2] = {open_stdin(given[0]), given[1]};
-    if (fds[0] < 0)
-        return false;
-    run->request = asked->request;
-    run->reply = asked->reply;
-    run->asked_us = asked->asked_us;
-    run->next_look_us = 0;
-    run->reply->warm = BOX_WARM;
-    int error = message_send(run->report_fd, asked->message, asked->message_len, fds, 2);
-    close_fds(fds, 1);
-    if (error == 0)
-        run_wait(k, run);
-    if (run->started_us != 0 || run->reply->cause == BOX_CAUSE_CANCEL)
-        return true;
-    log_line("warning", "the process that was started ahead is of no use: %s",
-             error < 0 ? strerror(-error) : run->reply->message);
-    return false;
-}
-
 size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], struct box_reply *reply,
                  int *ret_collected_fd)
 {
     static struct request request;
-    struct run cold, *run = &cold;
+    struct run cold, *run = &cold, *begun;
     size_t reply_len = sizeof *reply;
     request.head.id = 0;
     const char *wrong = request_parse(message, len, &k->config->most, &request);
@@ -720,8 +589,8 @@ size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], stru
     await_cleared(k);
     if (wrong != NULL) {
         say(run, BOX_REFUSED, "%s", wrong);
-    } else if (ahead_serve(k, run, given)) {
-        run = &ahead.run;
+    } else if ((begun = ahead_serve(k, run, given)) != NULL) {
+        run = begun;
     } else {
         ahead_drop(k);
         run_init(run, k, &request, message, len, reply);
@@ -737,7 +606,7 @@ size_t run_serve(struct keeper *k, char *message, size_t len, int given[2], stru
         reply_len = run_finish(k, run, ret_collected_fd);
     run_close(run);
     if (run->begun_ahead)
-        reap_ahead(k);
+        ahead_reap(k);
     if (run->ended_us != 0)
         reply->cleanup_us = (uint32_t)(now_us() - run->ended_us);
     return reply_len;
