@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -226,7 +227,14 @@ static char **peer_argv(const struct bench *b)
     return argv;
 }
 
-/* The bundle's files, where bare runs find them. */
+/* The folder of a file's name, "" when it has none. */
+static void folder_of(const char *name, char folder[NAME_MAX + 1])
+{
+    const char *slash = strrchr(name, '/');
+    snprintf(folder, NAME_MAX + 1, "%.*s", slash ? (int)(slash - name) : 0, name);
+}
+
+/* The bundle's files, where bare runs find them; none is more than one folder deep. */
 static void unpack(struct bench *b)
 {
     const char *name = b->program.names;
@@ -235,6 +243,10 @@ static void unpack(struct bench *b)
     if (!mkdtemp(b->directory) || chdir(b->directory) < 0)
         fail(b->directory, strerror(errno));
     for (uint32_t i = 0; i < b->program.count; i++, name += strlen(name) + 1) {
+        char folder[NAME_MAX + 1];
+        folder_of(name, folder);
+        if (*folder && mkdir(folder, 0700) < 0 && errno != EEXIST)
+            fail(folder, strerror(errno));
         cleanup_fd int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
         size_t size = b->program.files[i].size;
         cleanup_free char *data = xmalloc(size + 1);
@@ -247,8 +259,13 @@ static void unpack(struct bench *b)
 static void remove_unpacked(const struct bench *b)
 {
     const char *name = b->program.names;
-    for (uint32_t i = 0; i < b->program.count; i++, name += strlen(name) + 1)
+    for (uint32_t i = 0; i < b->program.count; i++, name += strlen(name) + 1) {
+        char folder[NAME_MAX + 1];
+        folder_of(name, folder);
         unlink(name);
+        if (*folder)
+            rmdir(folder); /* it goes with its last file */
+    }
     if (chdir("/") < 0 || rmdir(b->directory) < 0)
         fprintf(stderr, "bench-box: %s stays behind\n", b->directory);
 }

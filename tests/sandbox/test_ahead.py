@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from box import COMPILE, ENVIRONMENT, MB, SCALE, Limits, wait_until
-from conftest import KINDS, children, descriptors, start_kind
+from conftest import KINDS, children, descriptors, is_dead, start_kind
 
 PYTHON = ["/usr/bin/python3", "main.py"]
 TAKE, HOLD = 2, 3
@@ -23,13 +23,7 @@ def run(box, program, *, warm=HOLD, argv=None, files=(), **kwargs):
 
 def held(box):
     """The pid of the init whose program waits, or None."""
-    for init in children(box.launcher()):
-        try:
-            if children(int(init)):
-                return int(init)
-        except FileNotFoundError:
-            pass
-    return None
+    return next((int(init) for init in children(box.launcher()) if children(int(init))), None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -142,14 +136,6 @@ def test_a_cancel_ends_it(ahead):
     ahead.cancel(run_id)
     reply = ahead.reply()
     assert (reply.status, reply.cause, reply.warm) == ("ok", "cancel", "warm")
-
-
-def is_dead(pid):
-    """Gone, with its init, if it was not yet exec'd; else its init does not look."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 @pytest.mark.parametrize("whom", ["init", "program"])

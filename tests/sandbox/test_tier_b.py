@@ -12,7 +12,7 @@ import tempfile
 import pytest
 
 from box import MB, Limits, wait_until
-from conftest import USER, children, scratch_folder, start, start_kind
+from conftest import USER, children, is_dead, scratch_folder, start, start_kind
 from shim import RUNTIME_DEFAULT, shim
 from test_box import PYTHON, ended
 from test_selftest import LANGUAGES, built
@@ -27,16 +27,12 @@ def box_b(request):
 
 
 def live(pid):
-    with contextlib.suppress(FileNotFoundError):
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
+    return not is_dead(pid)
 
 
 def tree(pid):
     """A process and its descendants."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return [pid, *(below for child in children(pid) for below in tree(int(child)))]
-    return []
+    return [pid, *(below for child in children(pid) for below in tree(int(child)))]
 
 
 @pytest.fixture

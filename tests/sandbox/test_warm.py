@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from box import ENVIRONMENT, MB, Limits, wait_until
-from conftest import KINDS, children, descriptors, start_kind
+from conftest import KINDS, children, descriptors, is_dead, start_kind
 
 PYTHON = ["/usr/bin/python3", "main.py"]
 BOXES = {}
@@ -256,7 +256,7 @@ def test_a_dead_server_is_replaced(box_a):
     run(box_a, "print(1)")
     server = servers(box_a)[0]
     os.kill(int(server), 9)
-    wait_until(lambda: pathlib.Path(f"/proc/{server}/stat").read_text().split()[2] == "Z", what="the server's end")
+    wait_until(lambda: is_dead(server), what="the server's end")
     again = run(box_a, "print(2)")
     assert (again.status, again.stdout) == ("ok", b"2\n")
     assert run(box_a, "print(3)").warm == "warm"
