@@ -177,6 +177,9 @@ void keeper_destroy(struct keeper *k);
 
 /* A child by clone(2), with a pidfd; born into a group of cgroup version 2 when cgroup_fd is one. As fork(). */
 pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd);
+/* The same without a copy of the memory, and without a pidfd: the child calls run() on our stack, which must not
+ * return, and we stand still until it has ended. What it leaves in memory stays. Its pid, or -1 and errno. */
+pid_t spawn_sharing(uint64_t flags, int cgroup_fd, void (*run)(void *arg), void *arg);
 
 /* Opens a directory, through no link; NULL when it cannot be. */
 DIR *dir_open(int dir_fd, const char *name);

@@ -49,18 +49,21 @@ struct outcome {
     uint64_t at_us;   /* when it came to its end */
 };
 
-static struct {
+/* The launcher's memory is every init's, so that each begins by making this new. */
+static struct start {
     const struct confinement *c;
     const struct request *request;
     const int *fds;
     int work_fd;
+    int oom_score_fd;
+    char oom_score[8];                     /* before it was raised */
     int rules_fd;                          /* of Landlock, for the program; -1: none */
     const struct interpreter *interpreter; /* NULL: the program is exec'd */
     int door_fds[2];                       /* of a program that is started ahead: ours, its */
     uint64_t ahead_cpu_us;
     struct sigaction on_term; /* tier B: what SIGTERM did before it was the init's */
     volatile struct outcome outcome;
-} start = {.work_fd = -1, .rules_fd = -1, .door_fds = {-1, -1}};
+} start;
 
 static volatile sig_atomic_t in_domain, asked_to_end; /* tier B */
 
@@ -252,16 +255,27 @@ static _Noreturn void run_failed(int report_fd, const char *step, const char *wh
     _exit(message_send(report_fd, &note, sizeof note, NULL, 0) < 0);
 }
 
-/* A full memory cgroup takes the run and not the launcher. The file is ours only while we are dumpable, and nothing of
- * the run before can be alive to use that. */
+/* A full memory cgroup takes the program, and neither the launcher nor the init, in whose memory it may be; the program
+ * inherits the score, and only then is the init's own lowered again. The file is ours only while we are dumpable, and
+ * nothing of the run before can be alive to use that. */
 static int setup_oom_score(void)
 {
     if (prctl(PR_SET_DUMPABLE, 1) < 0)
         return -errno;
-    int error = write_at(AT_FDCWD, "/proc/self/oom_score_adj", "1000");
+    start.oom_score_fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    int error = start.oom_score_fd < 0 ? -errno : 0;
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return -errno;
+    if (error == 0 && (pread(start.oom_score_fd, start.oom_score, sizeof start.oom_score - 1, 0) < 0 ||
+                       write(start.oom_score_fd, "1000", 4) < 0))
+        error = -errno;
     return error;
+}
+
+static void restore_oom_score(void)
+{
+    if (pwrite(start.oom_score_fd, start.oom_score, strlen(start.oom_score), 0) > 0)
+        close(start.oom_score_fd);
 }
 
 void domain_end(void)
@@ -475,11 +489,16 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
                const struct interpreter *interpreter)
 {
     int report_fd = fds[RUN_REPORT];
+    in_domain = asked_to_end = 0;
+    start = (struct start){.c = c,
+                           .request = r,
+                           .fds = fds,
+                           .work_fd = -1,
+                           .oom_score_fd = -1,
+                           .rules_fd = -1,
+                           .interpreter = interpreter,
+                           .door_fds = {-1, -1}};
     setup_run(c, r, fds[RUN_BUNDLE], report_fd, parent);
-    start.c = c;
-    start.request = r;
-    start.fds = fds;
-    start.interpreter = interpreter;
     if (r->head.ahead)
         setup_ahead(r, report_fd);
     pid_t program = interpreter == NULL ? begin_by_exec() : begin_by_return();
@@ -487,6 +506,7 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
         return;
     if (program < 0)
         run_failed(report_fd, "fork of the program", "", errno);
+    restore_oom_score();
     const char *step = start.outcome.step;
     if (start.outcome.error != 0)
         run_failed(report_fd, step, step == STEP_EXEC ? r->argv[0] : "", start.outcome.error);
