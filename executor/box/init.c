@@ -269,12 +269,14 @@ static int setup_oom_score(void)
     if (error == 0 && (pread(start.oom_score_fd, start.oom_score, sizeof start.oom_score - 1, 0) < 0 ||
                        write(start.oom_score_fd, "1000", 4) < 0))
         error = -errno;
+    if (start.c->proc_is_hosts)
+        close_fds(&start.oom_score_fd, 1); /* that /proc becomes read-only, which nothing open for writing allows */
     return error;
 }
 
 static void restore_oom_score(void)
 {
-    if (pwrite(start.oom_score_fd, start.oom_score, strlen(start.oom_score), 0) > 0)
+    if (start.oom_score_fd >= 0 && pwrite(start.oom_score_fd, start.oom_score, strlen(start.oom_score), 0) > 0)
         close(start.oom_score_fd);
 }
 

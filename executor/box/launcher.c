@@ -34,6 +34,7 @@ enum {
 
 static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
 static struct request request;
+static bool has_pidfd_open;
 
 static _Noreturn void setup_failed(int socket, const char *step)
 {
@@ -176,59 +177,67 @@ struct birth {
     const int *fds;
     int socket; /* to the keeper */
     pid_t launcher;
-    volatile bool told; /* the keeper has the init's pidfd */
 };
 
-/* Gives the keeper what it can be killed by, as the launcher stands still. */
+/* Gives the keeper what it can be killed by, as the launcher stands still. Should it end before, its report tells. */
 static void be_init(void *arg)
 {
-    struct birth *birth = arg;
+    const struct birth *birth = arg;
     struct note note = {.kind = NOTE_INIT};
     int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (pid_fd < 0 || message_send(birth->socket, &note, sizeof note, &pid_fd, 1) < 0)
         _exit(1);
-    birth->told = true;
     close(pid_fd);
     close(birth->socket);
     init_main(birth->c, &request, birth->fds, birth->launcher, NULL);
 }
 
 /* The run's init, in our memory, which it finds as the run before left it: a copy would cost a fifth of a short run.
- * The user's first byte runs after an exec. */
-static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
+ * The user's first byte runs after an exec. Its pid or -1. */
+static pid_t make_init_here(struct birth *birth)
 {
-    struct birth birth = {.c = c, .fds = fds, .socket = socket, .launcher = getpid()};
-    struct note note = {.kind = NOTE_FAILED, .error = ECHILD, .step = "birth of the init"};
-    int status = 0;
-    pid_t pid = spawn_sharing(init_namespaces(c), fds[RUN_CGROUP], be_init, &birth);
-    if (pid < 0)
-        note.error = errno;
-    close_fds(fds, RUN_FDS);
-    if (!birth.told && message_send(socket, &note, sizeof note, NULL, 0) < 0)
+    pid_t pid = spawn_sharing(init_namespaces(birth->c), birth->fds[RUN_CGROUP], be_init, birth);
+    struct note note = {.kind = NOTE_FAILED, .error = errno, .step = "clone of the init"};
+    if (pid < 0 && message_send(birth->socket, &note, sizeof note, NULL, 0) < 0)
         _exit(2);
-    if (pid > 0)
-        waitpid(pid, &status, 0);
-    if (c->tier == BOX_TIER_B && !WIFEXITED(status))
-        domain_end(); /* the init was killed; the warm servers go too */
+    return pid;
 }
 
-/* The init of a program that is started ahead waits beside us. */
-static void start_ahead(const struct confinement *c, int socket, int fds[RUN_FDS])
+/* In memory of its own: of a program that is started ahead, which waits beside us; for want of pidfd_open; or where its
+ * score cannot be restored, and what kills it for want of memory would kill us too. */
+static pid_t make_init(const struct birth *birth)
 {
     struct note note = {.kind = NOTE_INIT};
     int pid_fd = -1;
-    pid_t launcher = getpid(), pid = spawn(init_namespaces(c), fds[RUN_CGROUP], &pid_fd);
+    pid_t pid = spawn(init_namespaces(birth->c), birth->fds[RUN_CGROUP], &pid_fd);
     if (pid == 0) {
-        close(socket);
-        fds[RUN_BUNDLE] = warm_open_library();
-        init_main(c, &request, fds, launcher, NULL);
+        close(birth->socket);
+        init_main(birth->c, &request, birth->fds, birth->launcher, NULL);
     }
     if (pid < 0)
         note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
-    close_fds(fds, RUN_FDS);
-    if (message_send(socket, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
+    if (message_send(birth->socket, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
         _exit(2);
     close_fds(&pid_fd, 1);
+    return pid;
+}
+
+static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
+{
+    struct birth birth = {.c = c, .fds = fds, .socket = socket, .launcher = getpid()};
+    bool ahead = request.head.ahead;
+    int status = 0;
+    if (ahead) {
+        close(fds[RUN_BUNDLE]);
+        fds[RUN_BUNDLE] = warm_open_library();
+    }
+    bool here = has_pidfd_open && !c->proc_is_hosts && !ahead;
+    pid_t pid = here ? make_init_here(&birth) : make_init(&birth);
+    close_fds(fds, RUN_FDS);
+    if (pid > 0 && !ahead)
+        waitpid(pid, &status, 0);
+    if (c->tier == BOX_TIER_B && !WIFEXITED(status))
+        domain_end(); /* the init was killed; the warm servers go too */
 }
 
 /* Servers are reaped when there is time. */
@@ -267,6 +276,9 @@ void launcher_main(const struct confinement *shared, int socket)
         setup_namespaces(&c, socket);
     }
     setup_standard_streams(socket);
+    int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    has_pidfd_open = pid_fd >= 0;
+    close_fds(&pid_fd, 1);
 
     struct note ready = {.kind = NOTE_READY, .status = c.proc_is_hosts};
     if (message_send(socket, &ready, sizeof ready, NULL, 0) < 0)
@@ -290,8 +302,6 @@ void launcher_main(const struct confinement *shared, int socket)
             _exit(got == 0 ? 0 : 2);
         if (fds[RUN_REPORT] < 0)
             server_start(&c, &request, socket);
-        else if (request.head.ahead)
-            start_ahead(&c, socket, fds);
         else
             start_run(&c, socket, fds);
     }

@@ -286,6 +286,12 @@ static void on_report(struct keeper *k, struct run *run)
         return;
     if (got != sizeof note) {
         close_fds(&run->report_fd, 1); /* the init ended; its pidfd says when all is dead */
+        if (run->init_fd < 0 && run->server == NULL)
+            on_launcher(k, run); /* the pidfd is there by now, or never */
+        if (run->init_fd < 0 && run->server == NULL && !run->dead) {
+            say(run, BOX_FAILED, "the init ended before it began");
+            run->dead = true;
+        }
     } else if (note.kind == NOTE_FAILED) {
         say(run, BOX_FAILED, "%.127s: %s", note.step, strerror(note.error));
         run->init_told = true;
