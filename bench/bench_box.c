@@ -1,11 +1,12 @@
 /* Times one program bare, in boxes, and under other sandboxes, in turns:
  *
- *   bench-box LANGUAGES_DIR LANGUAGE SOURCE STREAMS ROUNDS RUNS [-- PEER…]
+ *   bench-box LANGUAGES_DIR LANGUAGE SOURCE STREAMS ROUNDS RUNS [--arrivals | -- PEER…]
  *
  * Bare is posix_spawn (a vfork and an exec) and wait by STREAMS processes of their own; a box is driven by the
  * executor's own client, STREAMS boxes on one loop. PEER is the argv of another sandbox, before which the program's own
  * argv is put: it runs as bare does. A round is RUNS runs of each in each stream. Prints a line of JSON a round:
- * microseconds of wall time that its runs took, {"bareUs", "boxUs", "peerUs"}.
+ * microseconds of wall time that its runs took, {"bareUs", "boxUs", "peerUs"}. With --arrivals, of one stream, a run is
+ * asked for at half of the rate that bare runs just had, and boxUs is the sum of their latencies.
  *
  * The program reads nothing, and what it prints is thrown away; a run that does not exit with 0 ends the bench. */
 #include "box_client.h"
@@ -45,7 +46,9 @@ struct bench {
     char directory[32];    /* the same for bare runs */
     char **peer;           /* NULL-terminated, or NULL */
     int64_t streams, rounds, runs;
+    bool arrivals;
     uv_loop_t loop;
+    uv_timer_t arrival;
     struct stream stream[STREAMS_MOST];
     int64_t busy;
     int null_fd;
@@ -157,6 +160,27 @@ static int64_t time_boxes(struct bench *b, int64_t runs)
     return now_us() - started;
 }
 
+static void on_arrival(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* A run that would come while the one before is still there comes after it. */
+static int64_t time_arrivals(struct bench *b, int64_t runs, int64_t gap_us)
+{
+    int64_t latency_us = 0, next_us = now_us();
+    for (int64_t i = 0; i < runs; i++) {
+        for (int64_t now; (now = now_us()) < next_us;) {
+            uv_update_time(&b->loop);
+            uv_timer_start(&b->arrival, on_arrival, (uint64_t)(next_us - now) / 1000 + 1, 0);
+            uv_run(&b->loop, UV_RUN_ONCE);
+        }
+        next_us += gap_us;
+        latency_us += time_boxes(b, 1);
+    }
+    return latency_us;
+}
+
 static void on_box_change(void *arg)
 {
     (void)arg;
@@ -167,6 +191,7 @@ static void start_boxes(struct bench *b, const struct config *config)
     struct box_client_options options = {.on_change = on_box_change};
     struct err err;
     uv_loop_init(&b->loop);
+    uv_timer_init(&b->loop, &b->arrival);
     for (int64_t i = 0; i < b->streams; i++) {
         struct stream *stream = &b->stream[i];
         stream->bench = b;
@@ -329,6 +354,7 @@ static void on_closed(void *arg)
 static void finish(struct bench *b)
 {
     remove_unpacked(b);
+    uv_close((uv_handle_t *)&b->arrival, NULL);
     for (int64_t i = 0; i < b->streams; i++)
         box_client_destroy(b->stream[i].box, on_closed, NULL);
     uv_run(&b->loop, UV_RUN_DEFAULT);
@@ -348,7 +374,8 @@ static void measure(struct bench *b)
 {
     cleanup_free char **peer = b->peer ? peer_argv(b) : NULL;
     for (int64_t i = 0; i < b->rounds; i++) {
-        int64_t bare = time_bare(b, b->argv, b->runs), boxes = time_boxes(b, b->runs);
+        int64_t bare = time_bare(b, b->argv, b->runs);
+        int64_t boxes = b->arrivals ? time_arrivals(b, b->runs, 2 * bare / b->runs) : time_boxes(b, b->runs);
         int64_t others = peer ? time_bare(b, peer, b->runs) : 0;
         printf("{\"bareUs\":%" PRId64 ",\"boxUs\":%" PRId64 ",\"peerUs\":%" PRId64 "}\n", bare, boxes, others);
         fflush(stdout); /* or the next round's streams would print it again */
@@ -367,9 +394,12 @@ static int64_t number(const char *text, int64_t most)
 int main(int argc, char **argv)
 {
     static struct bench bench;
-    if (argc < 7 || (argc > 7 && strcmp(argv[7], "--") != 0))
-        fail("usage", "LANGUAGES_DIR LANGUAGE SOURCE STREAMS ROUNDS RUNS [-- PEER…]");
+    bench.arrivals = argc == 8 && strcmp(argv[7], "--arrivals") == 0;
+    if (argc < 7 || (argc > 7 && !bench.arrivals && strcmp(argv[7], "--") != 0))
+        fail("usage", "LANGUAGES_DIR LANGUAGE SOURCE STREAMS ROUNDS RUNS [--arrivals | -- PEER…]");
     bench.streams = number(argv[4], STREAMS_MOST);
+    if (bench.arrivals && bench.streams != 1)
+        fail("--arrivals", "are those of one stream");
     bench.rounds = number(argv[5], 1000);
     bench.runs = number(argv[6], 1000000);
     bench.peer = argc > 8 ? argv + 8 : NULL;

@@ -43,6 +43,7 @@ LANGUAGES = {
     "javascript": ("hello.js", 8, 0.95),
     "java": ("Main.java", 8, 0.95),
 }
+AHEAD = "javascript", "java"  # whose process is started before its run is asked for
 # Other sandboxes, where they are installed: the argv that comes before the program's.
 PEERS = {
     "bubblewrap": ["/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev",
@@ -77,10 +78,10 @@ class Figures:
 # ---- boxes ---------------------------------------------------------------------------------------------------------
 
 
-def time_runs(language, streams, runs, peer=()):
+def time_runs(language, streams, runs, *options):
     """[{bareUs, boxUs, peerUs}] of the rounds, each of `runs` runs in each of `streams` streams."""
     argv = [RELEASE / "bench/bench-box", TOP / "languages", language, PROGRAMS / LANGUAGES[language][0], str(streams),
-            str(ROUNDS), str(runs), *(["--", *peer] if peer else [])]
+            str(ROUNDS), str(runs), *options]
     answer = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "SENTINEL_BOX_PATH": str(RELEASE / BOX)})
     if answer.returncode:
         raise Failure(f"bench-box {language}: {answer.stderr.strip()}")
@@ -102,6 +103,9 @@ def boxes(figures, languages, step):
         figures.add(f"{language}: box runs, {SLOTS} slots", rates(all_slots, runs, SLOTS, "boxUs"), "/s")
         figures.add(f"{language}: box runs/s over bare, {SLOTS} streams", [r["bareUs"] / r["boxUs"] for r in all_slots], "×",
                     least=least)
+        if language in AHEAD:
+            figures.add(f"{language}: latency at half of the bare rate, over bare",
+                        [r["boxUs"] / r["bareUs"] for r in time_runs(language, 1, runs, "--arrivals")], "×", most=0.35)
 
 
 def peers(figures, step):
@@ -109,7 +113,7 @@ def peers(figures, step):
         if not Path(argv[0]).exists():
             continue
         step.detail = name
-        rounds = time_runs("c", 1, 40, argv)
+        rounds = time_runs("c", 1, 40, "--", *argv)
         figures.add(f"c: {name} over a box run", [r["peerUs"] / r["boxUs"] for r in rounds], "×", least=4)
 
 
