@@ -46,7 +46,7 @@ static const char *const allowed_unless_alone[] = {"fork", "vfork"};
 /* Change a file's attributes by its path, of which Landlock says nothing: in tier B, where the host's files that have
  * the program's owner can be named, EPERM. By a descriptor they are allowed. */
 static const char *const allowed_unless_seen[] = {
-    "chmod", "chown", "fchmodat", "fchownat", "futimesat", "lchown", "utime", "utimes",
+    "chmod", "chown", "fchmodat", "fchownat", "futimesat", "lchown", "utime", "utimensat", "utimes",
 };
 
 /* Locks on granted files would be a channel between boxes, so that only compilers have them. */
@@ -65,6 +65,9 @@ static const char *const refused[] = {
     "unshare", "userfaultfd", "vmsplice",
 };
 
+/* No network. EACCES. */
+static const char *const refused_sockets[] = {"socket"};
+
 /* Nothing that a box runs ever means these well: SIGSYS for the whole process. */
 static const char *const killed[] = {
     "bpf", "delete_module", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module",
@@ -73,13 +76,16 @@ static const char *const killed[] = {
 };
 
 /* Calls that hang on an argument: `(argument & mask) == value` → allowed, or refused with `error`. What fits no line
- * of its call gets ENOSYS. Arguments that the kernel takes as an int are compared on their 32 bits. */
+ * of its call gets what the tables above say of it. Arguments that the kernel takes as an int are compared on their 32
+ * bits. */
 struct argument_rule {
     const char *name;
     size_t argument;
     uint64_t mask, value;
-    long error; /* 0: allowed */
+    int error; /* 0: allowed */
 };
+
+#define AND_NEXT (-1) /* it holds only if the next line does, and that says which */
 
 #define INT 0xffffffffu
 #define NAMESPACES                                                                                                 \
@@ -139,12 +145,14 @@ static const struct argument_rule argument_rules[] = {
     {"prctl", 0, INT, PR_SET_VMA, 0},
     {"prlimit64", 0, INT, 0, 0}, /* oneself only, as in the next two */
     {"sched_setaffinity", 0, INT, 0, 0},
+    /* Oneself, and not by PRIO_USER: in tier B that is everybody. */
+    {"setpriority", 0, INT, PRIO_PROCESS, AND_NEXT},
+    {"setpriority", 1, INT, 0, 0},
     {"socketpair", 0, INT, AF_UNIX, 0},
+    {"utimensat", 1, UINT64_MAX, 0, 0}, /* without a path it is about a descriptor */
+    /* Flags are a word; what CLONE_NEWTIME is to clone3 is the exit signal here. */
+    {"clone", 0, NAMESPACES, 0, 0},
 };
-
-/* Flags are a word; what CLONE_NEWTIME is to clone3 is the exit signal here. */
-static const struct argument_rule clone_rule = {"clone", 0, NAMESPACES, 0, 0};
-static const struct argument_rule clone_rule_alone = {"clone", 0, 0, 0, EPERM};
 
 /* clang-format on */
 
