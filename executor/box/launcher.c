@@ -1,5 +1,5 @@
 /* The launcher: pid 1 of the box's namespaces. It makes the root once, gives up for good what no run may have, then
- * forks one init a run and reaps it. It runs nothing of the user's, and its death kills everything in the box.
+ * makes one init a run and reaps it. It runs nothing of the user's, and its death kills everything in the box.
  *
  * It keeps its capabilities, which count only in the box's own user namespace: mounting for the next run needs them.
  *

@@ -3,11 +3,11 @@
  * Two processes. This one becomes the KEEPER (keeper.c), outside of everything: it owns the executor's socket
  * (descriptor 3), the clock, the kill, the figures and the output. The LAUNCHER (launcher.c) is its child and pid 1 of
  * the box's user, pid, mount, net, uts, ipc and cgroup namespaces, whose root (root.c) it builds once from read-only
- * binds of what was granted. For each run it forks an INIT (init.c), pid 1 of a PID namespace of the run's own, in a
+ * binds of what was granted. For each run it makes an INIT (init.c), pid 1 of a PID namespace of the run's own, in a
  * mount namespace with a fresh /work, /tmp, /dev/shm and /proc, and the init starts the PROGRAM:
  *
- *   executor ─socket 3─ keeper ─socket─ launcher ─fork─ init ─vfork─ program ─ whatever it starts
- *                         ├──── pidfd, report ────────────┘             │
+ *   executor ─socket 3─ keeper ─socket─ launcher ─vfork─ init ─vfork─ program ─ whatever it starts
+ *                         ├──── pidfd, report ─────────────┘             │
  *                         └──── stdout, stderr pipes ───────────────────┘
  *
  * A run of an interpreter may be spared its start: a warm SERVER (warm.h) is an interpreter that the launcher exec'd
