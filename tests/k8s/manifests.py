@@ -12,8 +12,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OVERLAYS = ["dev", "prod", "dev-jobs"]
 # Built as prod with each of these; the suites of the sandbox say what a tier does.
-VARIANTS = {"a-minus": ["tier-a-minus", "apparmor"], "a": ["tier-a"], "gvisor": ["gvisor"], "kata": ["kata"],
-            "webhooks": ["webhooks"], "monitoring": ["monitoring"]}
+VARIANTS = {"a-minus": ["tier-a-minus", "apparmor"], "a-minus-unmasked": ["tier-a-minus", "unmasked-proc"], "a": ["tier-a"],
+            "gvisor": ["gvisor"], "kata": ["kata"], "webhooks": ["webhooks"], "monitoring": ["monitoring"]}
 TEMPLATES = {"Deployment": ("spec", "template"), "StatefulSet": ("spec", "template"), "DaemonSet": ("spec", "template"),
              "ScaledJob": ("spec", "jobTargetRef", "template")}
 

@@ -56,8 +56,8 @@ def test_variants_are_what_their_namespace_admits(variant):
     name, objects = variant
     wrong = {pod: restricted(template) for pod, template in pods(objects).items() if restricted(template)}
     assert enforced(objects) == ("privileged" if wrong else "restricted")
-    assert bool(wrong) == (name in ("a", "a-minus"))
-    if name == "a-minus":
+    assert bool(wrong) == (name in ("a", "a-minus-unmasked"))
+    if name == "a-minus-unmasked":
         assert {reason for reasons in wrong.values() for reason in reasons} == {"executor: procMount"}
 
 
