@@ -29,8 +29,9 @@ pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd)
     return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
 
-/* A system call that leaves nothing on the stack, where the child of a vfork would write over it. */
-static inline long call_kernel(long number, long first, long second)
+/* A system call that leaves nothing on the stack, where the child of a vfork would write over it; nor a frame of its
+ * own, which without optimisation only the attribute prevents. */
+__attribute__((always_inline)) static inline long call_kernel(long number, long first, long second)
 {
 #if defined(__x86_64__)
     register long fourth __asm__("r10") = 0, fifth __asm__("r8") = 0;
