@@ -182,9 +182,9 @@ static void build(const struct policy *p, struct sock_fprog *ret_program)
     static struct code c;
     uint16_t firsts[CALLS] = {0};
     size_t leaves = 1;
-    for (uint16_t i = 1; i < CALLS; i++) {
+    for (int i = 1; i < CALLS; i++) {
         if (p->has_rules[i] || p->has_rules[i - 1] || p->action[i] != p->action[i - 1])
-            firsts[leaves++] = i;
+            firsts[leaves++] = (uint16_t)i;
     }
     c = (struct code){.start = CODE_MAX};
     size_t calls = put_tree(&c, p, firsts, 0, leaves - 1);
