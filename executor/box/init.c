@@ -7,9 +7,9 @@
  * the last to end. The program can neither signal nor trace it, nor be adopted by another.
  *
  * An init that need not run beside its launcher is in that one's memory, and the program's first steps are in the
- * init's (CLONE_VM | CLONE_VFORK): each parent stands still, so they share errno and this file's statics without a race,
- * and the failed step is simply left in `start`. Both keep their capabilities and are not dumpable, so the program can
- * neither trace them nor write to their memory.
+ * init's (CLONE_VM | CLONE_VFORK): each parent stands still, so they share errno and this file's statics without a
+ * race, and the failed step is simply left in `start`. Both keep their capabilities and are not dumpable, so the
+ * program can neither trace them nor write to their memory.
  *
  * A warm server (door.c) has this file too: there the init is a fork of an interpreter, and so is the program, by
  * libc's fork(), in memory of its own. It takes the same steps, tells by a pipe how far it came, and returns. */
