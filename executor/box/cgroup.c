@@ -329,7 +329,6 @@ static int begin_2(struct cgroup *cg, const struct box_limits *l, long long quot
         cg->run_fd[i] = fd;
     cg->error = fd < 0 ? fd : write_at(fd, "cpu.max", "%lld %lld", quota_us, period_us);
     put(cg, MEMORY, "memory.max", (long long)l->memory_bytes);
-    put(cg, MEMORY, "memory.oom.group", 1);
     put(cg, PIDS, "pids.max", l->processes + 1); /* the init is counted too */
     if (cg->error == 0 && fchownat(fd, "cgroup.procs", cg->launcher_id, -1, 0) < 0)
         cg->error = -errno;

@@ -224,9 +224,14 @@ static void on_executor(struct keeper *k, struct run *run)
     }
 }
 
+/* For want of the run's memory it dies with its init, whose memory it shares: the program's doing. */
 static void on_launcher_lost(struct keeper *k, struct run *run)
 {
-    say(run, BOX_FAILED, "the launcher died");
+    struct cgroup_use use = {0};
+    if (k->cgroup != NULL)
+        look(k, run, &use);
+    if (use.oom_kills == 0)
+        say(run, BOX_FAILED, "the launcher died");
     run->launcher_lost = true;
     launcher_stop(k);
     run->dead = true;
