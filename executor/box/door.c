@@ -7,9 +7,11 @@
  * the environment, which a request must match (the keeper sees to it); what it does after is as in a cold run.
  *
  * The server must have one thread, since only the one that forks is copied, and no descriptor of its own, since all its
- * programs would share it. Ruby (ruby.c) is different in that, and reads its script twice. */
+ * programs would share it. Ruby (ruby.c) is different in that, and reads its script twice. Python's end is python.c's.
+ */
 #undef _FORTIFY_SOURCE   /* whose own read() would stand before ours */
 #undef _FILE_OFFSET_BITS /* else <fcntl.h> gives one name to two of the calls below */
+#include "python.h"
 #include "ruby.h"
 #include "warm.h"
 
@@ -66,9 +68,9 @@ static struct interpreter interpreter = {.fork = fork};
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
-/* An interpreter's end frees nearly all that it allocated, and so copies it. Copied at the start, it is no peak at the
- * end of a small program, beside which a larger one would seem to take less than it does. Not so the large areas of
- * collectors that leave them as they are: AREA_MOST. */
+/* The end of PHP and Ruby frees nearly all that was allocated, and so copies it. Copied at the start, it is no peak at
+ * the end of a small program, beside which a larger one would seem to take less than it does. Not so the large areas of
+ * collectors that leave them as they are: AREA_MOST. Python's end is cut short where it can be (python.h). */
 enum { AREAS_MOST = 64, AREA_MOST = 4 << 20 };
 
 static struct {
@@ -150,6 +152,7 @@ static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
         close(SERVER_SOCKET_FD);
         init_main(c, &request, fds, server, &interpreter);
         copy_memory();
+        python_begin();
         return true;
     }
     if (pid < 0)
@@ -173,8 +176,10 @@ static void serve(const struct handover *h)
     sigprocmask(SIG_SETMASK, &all, &was);
     if (h->confinement.tier == BOX_TIER_B)
         unlinkat(SERVER_SCRATCH_FD, "work", AT_REMOVEDIR); /* each run makes its own */
+    bool end_is_short = python_prepare(h->script, h->absolute);
     say_ready();
-    find_memory();
+    if (!end_is_short)
+        find_memory();
     for (;;) {
         int fds[RUN_FDS];
         ssize_t got = message_receive(SERVER_SOCKET_FD, message, sizeof message, fds, RUN_FDS, 0);

@@ -186,6 +186,25 @@ def test_input_and_exit(warm):
     assert (reply.warm, reply.stdout, reply.exit_code) == ("warm", b"line\n", 7)
 
 
+def faults(warm, program):
+    """Pages that a run touched for the first time, as its server has counted once its init is gone."""
+    def count():
+        wait_until(lambda: not any(map(children, servers(warm))), what="the run's end")
+        return sum(int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[8]) for pid in servers(warm))
+    before = count()
+    run(warm, program)
+    return count() - before
+
+
+@pytest.mark.parametrize("way", ["pass", "import sys; sys.exit(3)", "import sys; sys.exit('text')", "undefined", "nonsense nonsense",
+                                 "import json, re", "import random", "import dataclasses", "import collections", "import threading", "exit()"])
+def test_end_is_cut_short(warm, way):
+    """An end that takes the interpreter apart copies most of it, 500 pages of a small program. One of which
+    nothing can be seen does not."""
+    loud = faults(warm, "class Loud:\n    def __del__(self):\n        pass\n" + way.replace("nonsense nonsense", "undefined"))
+    assert faults(warm, way) < loud - 100
+
+
 def test_cancelled(warm):
     run_id = warm.start(PYTHON, files=[("main.py", b"while True: pass", 0)], warm=True)
     wait_until(lambda: [p for init in children(servers(warm)[0]) for p in children(init)], what="the program")
