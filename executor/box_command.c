@@ -1,5 +1,6 @@
 /* Builds argv for sentinel-box (box/box_protocol.h has its options). Owns no state. */
 #include "box_command.h"
+#include "box/box_protocol.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -73,8 +74,9 @@ static int64_t most_overhead_mb(const struct lang_table *langs)
     return most;
 }
 
-int box_command_make(const struct config *config, const struct lang_table *langs, size_t slot, char ***ret_argv,
-                     struct err *err)
+/* With ceilings of time for a run, or for a compiler that stays. */
+static int make(const struct config *config, const struct lang_table *langs, size_t slot, bool stays, char ***ret_argv,
+                struct err *err)
 {
     struct list argv = {0};
     char *path = NULL;
@@ -83,8 +85,8 @@ int box_command_make(const struct config *config, const struct lang_table *langs
         return r;
     add(&argv, path);
     add_number(&argv, "--slot", (int64_t)slot);
-    add_number(&argv, "--max-cpu-ms", config->max_cpu_ms);
-    add_number(&argv, "--max-wall-ms", config->max_wall_ms);
+    add_number(&argv, "--max-cpu-ms", stays ? BOX_TIME_MAX_MS : config->max_cpu_ms);
+    add_number(&argv, "--max-wall-ms", stays ? BOX_TIME_MAX_MS : config->max_wall_ms);
     add_number(&argv, "--max-memory-mb", config->max_memory_mb + most_overhead_mb(langs));
     add_number(&argv, "--max-processes", config->max_processes);
     add_number(&argv, "--max-output-kb", config->max_output_kb);
@@ -104,6 +106,18 @@ int box_command_make(const struct config *config, const struct lang_table *langs
             add_grant(&argv, langs->langs[i].grants[k]);
     *ret_argv = argv.items;
     return 0;
+}
+
+int box_command_make(const struct config *config, const struct lang_table *langs, size_t slot, char ***ret_argv,
+                     struct err *err)
+{
+    return make(config, langs, slot, false, ret_argv, err);
+}
+
+int box_command_make_resident(const struct config *config, const struct lang_table *langs, size_t slot,
+                              char ***ret_argv, struct err *err)
+{
+    return make(config, langs, slot, true, ret_argv, err);
 }
 
 void box_command_free(char **argv)

@@ -71,8 +71,9 @@ void ahead_begin(struct keeper *k, const char *message, size_t len)
 static bool ahead_is_for(const struct request *r)
 {
     const struct request *a = &ahead.request;
-    if (!ahead.run.begun_ahead || r->head.warm < BOX_WAY_TAKE || r->head.profile != a->head.profile ||
-        r->head.argc != a->head.argc || r->head.envc != a->head.envc || r->head.file_count != a->head.file_count ||
+    if (!ahead.run.begun_ahead || r->head.warm < BOX_WAY_TAKE || r->head.warm > BOX_WAY_HOLD ||
+        r->head.profile != a->head.profile || r->head.argc != a->head.argc || r->head.envc != a->head.envc ||
+        r->head.file_count != a->head.file_count ||
         memcmp(&r->head.limits, &a->head.limits, sizeof a->head.limits) != 0)
         return false;
     const char *end = a->names[a->head.file_count - 1], *its_end = r->names[r->head.file_count - 1];
@@ -85,7 +86,7 @@ struct run *ahead_serve(struct keeper *k, const struct run *asked, const int giv
     struct run *run = &ahead.run;
     if (!ahead_is_for(asked->request) || !run_bundle_is_whole(asked->request, given[1]))
         return NULL;
-    int fds[2] = {run_open_stdin(given[0]), given[1]};
+    int fds[2] = {run_open_stdin(asked->request, given[0]), given[1]};
     if (fds[0] < 0)
         return NULL;
     run->request = asked->request;

@@ -12,7 +12,7 @@
  *                     struct box_file   × file_count      what to write into the work directory, in order
  *                     argv, env, file names, collect names: NUL-terminated strings, in this order, back to back
  * The bundle descriptor holds the files' contents back to back, in order. stdin is a memfd after box_seal(), or
- * /dev/null.
+ * /dev/null, or what BOX_WAY_RESIDENT says.
  *
  * The executor starts it as (one value an option, each given; --grant once for each path):
  *   sentinel-box --slot N --max-cpu-ms N --max-wall-ms N --max-memory-mb N --max-processes N --max-output-kb N
@@ -41,6 +41,7 @@ enum {
     BOX_COLLECT_MAX = 256,
     BOX_ARGS_MAX = 1024, /* of argv and of env, each */
     BOX_NAME_MAX = 255,
+    BOX_TIME_MAX_MS = 86400000, /* the largest ceiling of time that it can be started with */
 };
 
 enum box_type { BOX_TYPE_HELLO = 1, BOX_TYPE_REQUEST, BOX_TYPE_REPLY, BOX_TYPE_CANCEL };
@@ -128,6 +129,7 @@ enum box_warm_way {
                    */
     BOX_WAY_TAKE, /* in a process that was started ahead for a request like this one */
     BOX_WAY_HOLD, /* likewise; and when it is answered, the next such process is started. Not in tier B */
+    BOX_WAY_RESIDENT, /* cold; it is a compiler that stays, and its stdin is a stream socket to who asks for it */
 };
 
 struct box_cancel {

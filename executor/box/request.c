@@ -9,8 +9,8 @@
 
 /* The largest value of an option keeps all sums of them far from overflow; a tmpfs of size 0 has no limit. */
 const struct limit_field limit_fields[LIMIT_FIELDS] = {
-    {FIELD(cpu_us), 1000, "max-cpu-ms", "CPU time of a run", 1000, 120000, 86400000},
-    {FIELD(wall_us), 1000, "max-wall-ms", "wall time of a run", 1000, 300000, 86400000},
+    {FIELD(cpu_us), 1000, "max-cpu-ms", "CPU time of a run", 1000, 120000, BOX_TIME_MAX_MS},
+    {FIELD(wall_us), 1000, "max-wall-ms", "wall time of a run", 1000, 300000, BOX_TIME_MAX_MS},
     {FIELD(memory_bytes), 1 << 20, "max-memory-mb", "memory of a run", 1 << 20, 1024, 1 << 20},
     {FIELD(output_bytes), 0, "max-output-kb", "kept of each output stream", 1 << 10, 4096, 1 << 20},
     {FIELD(file_bytes), 0, "max-file-kb", "size of a file that a run writes", 1 << 10, 65536, 1 << 30},
@@ -119,7 +119,7 @@ static const char *check_head(const struct box_request *head)
         return "file_count";
     if (head->collect_count > BOX_COLLECT_MAX)
         return "collect_count";
-    if (head->warm > BOX_WAY_HOLD)
+    if (head->warm > BOX_WAY_RESIDENT)
         return "warm";
     return NULL;
 }

@@ -197,12 +197,15 @@ class Box:
     def send(self, message, fds):
         self.socket.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
 
-    def start(self, argv, *, stdin=b"", bundle_fd=None, **kwargs):
-        """Sends a request and returns its id."""
+    def start(self, argv, *, stdin=b"", stdin_fd=None, bundle_fd=None, **kwargs):
+        """Sends a request and returns its id. `stdin_fd`, one of the caller's, goes in the place of `stdin`."""
         run_id = kwargs.setdefault("run_id", self.next_id)
         self.next_id += 1
         message, contents = pack_request(argv, **kwargs)
-        stdin_fd = os.open("/dev/null", os.O_RDONLY) if stdin is None else memfd(stdin)
+        if stdin_fd is not None:
+            stdin_fd = os.dup(stdin_fd)
+        else:
+            stdin_fd = os.open("/dev/null", os.O_RDONLY) if stdin is None else memfd(stdin)
         own_bundle = memfd(contents) if bundle_fd is None else os.dup(bundle_fd)
         try:
             self.send(message, [stdin_fd, own_bundle])

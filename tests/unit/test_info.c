@@ -63,8 +63,12 @@ static const char *value_of(char *const *argv, const char *option)
 static void test_command(void)
 {
     char box[] = "/bin/true", cgroup[] = "auto", scratch[] = "/scratch";
-    struct config config = {
-        .box_path = box, .cgroup = cgroup, .scratch_dir = scratch, .max_memory_mb = 1024, .max_cpu_ms = 120000};
+    struct config config = {.box_path = box,
+                            .cgroup = cgroup,
+                            .scratch_dir = scratch,
+                            .max_memory_mb = 1024,
+                            .max_cpu_ms = 120000,
+                            .max_wall_ms = 300000};
     struct lang_table table = {langs, ARRAY_LEN(langs)};
     char **argv = NULL;
     struct err err;
@@ -84,6 +88,12 @@ static void test_command(void)
     for (size_t i = 0; argv[i]; i++)
         grants += strcmp(argv[i], "--grant") == 0;
     is_int((long long)grants, 3, "each grant once");
+    is_str(value_of(argv, "--max-wall-ms"), "300000", "the settings' ceiling of time");
+    box_command_free(argv);
+    if (!ok(box_command_make_resident(&config, &table, 4, &argv, &err) == 0, "there is one of a compiler that stays"))
+        return;
+    is_str(value_of(argv, "--max-cpu-ms"), "86400000", "which has a day");
+    is_str(value_of(argv, "--max-wall-ms"), "86400000", "by each clock");
     box_command_free(argv);
 
     char nowhere[] = "/nonexistent/box";
