@@ -10,11 +10,12 @@
 
 enum { LANG_OVERHEAD_MAX_MB = 512 };
 
-/* How a run is spared the start of its interpreter (box_protocol.h has the ways). */
+/* How a step is spared the start of its interpreter (box_protocol.h has the ways). */
 enum lang_warm {
     LANG_COLD,
-    LANG_FORK, /* in a fork of one that is started already */
-    LANG_HOLD, /* in one that was started ahead and waits for it */
+    LANG_FORK,     /* run: in a fork of one that is started already */
+    LANG_HOLD,     /* run: in one that was started ahead and waits for it */
+    LANG_RESIDENT, /* compile: by a compiler that stays */
 };
 
 /* A step that runs in a box. argv elements that are exactly {sources}, {flags} or {args} expand to a list; {main} (the
@@ -29,8 +30,8 @@ struct lang_step {
     struct limits limits;       /* compile: in force; run: the defaults of a submission */
     int64_t memory_overhead_mb; /* what the runtime takes beside the memory that {memoryMb} gives the program */
     bool cache;                 /* compile: what it leaves may serve later submissions of the same files */
-    enum lang_warm warm;        /* run */
-    char **out_of_memory;       /* texts on stderr by which the runtime says that it ended for want of memory */
+    enum lang_warm warm;
+    char **out_of_memory; /* texts on stderr by which the runtime says that it ended for want of memory */
     size_t out_of_memory_count;
 };
 

@@ -151,17 +151,22 @@ static int read_cache(const struct file *f, const cJSON *step, bool *ret_cache)
     return 0;
 }
 
-/* How a run is spared its start. */
+/* How a step is spared its start. */
 static int read_warm(const struct file *f, const cJSON *step, const char *name, enum lang_warm *ret_warm)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(step, "warm");
     const char *way = item && cJSON_IsString(item) ? item->valuestring : "";
-    enum lang_warm warm = strcmp(way, "fork") == 0 ? LANG_FORK : strcmp(way, "hold") == 0 ? LANG_HOLD : LANG_COLD;
-    if (item && warm == LANG_COLD && !cJSON_IsFalse(item))
-        return bad(f, "warm", "must be \"fork\", \"hold\" or false");
-    if (warm != LANG_COLD && strcmp(name, "run") != 0)
-        return bad(f, "warm", "is for \"run\" alone");
-    *ret_warm = warm;
+    bool run = strcmp(name, "run") == 0;
+    if (!item || cJSON_IsFalse(item))
+        return 0;
+    if (run && strcmp(way, "fork") == 0)
+        *ret_warm = LANG_FORK;
+    else if (run && strcmp(way, "hold") == 0)
+        *ret_warm = LANG_HOLD;
+    else if (!run && strcmp(way, "resident") == 0)
+        *ret_warm = LANG_RESIDENT;
+    else
+        return bad(f, "warm", run ? "must be \"fork\", \"hold\" or false" : "must be \"resident\" or false");
     return 0;
 }
 

@@ -35,6 +35,10 @@ struct metric figure_warm_runs = {
     .labels = {"language", "how"}};
 struct metric figure_warm_starts = {COUNTER("sentinel_warm_starts_total", "Interpreters started ahead of their runs."),
                                     BY_LANGUAGE};
+struct metric figure_warm_compiles = {
+    COUNTER("sentinel_warm_compilations_total",
+            "Compilations in languages whose compiler stays, by how they ran: warm or cold."),
+    .labels = {"language", "how"}};
 struct metric figure_box_starts = {COUNTER("sentinel_executor_box_starts_total", "Boxes started.")};
 struct metric figure_box_ends = {COUNTER("sentinel_executor_box_ends_total", "Boxes that ended, or never came up.")};
 struct metric figure_box_start_seconds = {
@@ -61,6 +65,7 @@ static struct metric *const all[] = {
     &figure_program_cache,
     &figure_warm_runs,
     &figure_warm_starts,
+    &figure_warm_compiles,
     &figure_box_starts,
     &figure_box_ends,
     &figure_box_start_seconds,

@@ -16,6 +16,7 @@ extern struct metric figure_reruns;          /* language */
 extern struct metric figure_program_cache;   /* result: hit or miss */
 extern struct metric figure_warm_runs;       /* language, how: warm or cold */
 extern struct metric figure_warm_starts;     /* language */
+extern struct metric figure_warm_compiles;   /* language, how: warm or cold */
 extern struct metric figure_box_starts;
 extern struct metric figure_box_ends;
 extern struct metric figure_box_start_seconds;

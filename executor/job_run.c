@@ -6,6 +6,7 @@
 #include "info.h"
 #include "job_json.h"
 #include "log.h"
+#include "resident.h"
 #include "result.h"
 #include "verdict.h"
 
@@ -191,6 +192,8 @@ static void take_compilation(struct job_run *job, struct box_answer *answer)
     struct earlier *earlier = &job->earlier[job->plan.count];
     char reason[VERDICT_REASON_SIZE];
     metric_observe(&figure_compile_seconds, (double)answer->reply->wall_us / 1e6, job->lang->name);
+    if (step->warm != LANG_COLD)
+        metric_add(&figure_warm_compiles, 1, job->lang->name, answer->reply->warm == BOX_COLD ? "cold" : "warm");
     if (verdict_contended(answer->reply, &step->limits) && !earlier->contended) {
         note_contended(job);
         earlier->contended = true;
@@ -292,6 +295,19 @@ void job_run_take(struct job_run *job, size_t index, bool alone, struct box_answ
     job_step(job, EVENT_RUN_OVER);
 }
 
+void job_run_take_resident(struct job_run *job, struct box_answer *answer)
+{
+    if (answer) {
+        job_run_take(job, JOB_COMPILATION, false, answer);
+        return;
+    }
+    job->runs--;
+    job->declined = true;
+    if (job->state == JOB_RUN_COMPILING)
+        job_step(job, EVENT_AGAIN);
+    job_step(job, EVENT_RUN_OVER);
+}
+
 /* ---- what runs begin ------------------------------------------------------------------------------------------ */
 
 static struct box_limits box_limits(const struct job_run *job, const struct lang_step *step, const struct limits *l)
@@ -317,7 +333,7 @@ static enum box_warm_way warm_way(const struct job_run *job, const struct lang_s
     const struct submission *s = &job->submission;
     if (step->warm == LANG_FORK)
         return s->arg_count == 0 && strcmp(s->files[0].name, job->lang->source_file) == 0 ? BOX_WAY_FORK : BOX_WAY_COLD;
-    if (step->warm == LANG_COLD)
+    if (step->warm != LANG_HOLD)
         return BOX_WAY_COLD;
     bool another = !job->lang->compiled || job->result.compile.cached || plan_waiting(&job->plan, 1) > 0;
     return another ? BOX_WAY_HOLD : BOX_WAY_TAKE;
@@ -367,6 +383,20 @@ bool job_run_begin(struct job_run *job, size_t index, struct box_client *box, in
     else
         plan_started(&job->plan, index);
     return true;
+}
+
+/* With flags javac may read files, and whatever else a flag may have it do. */
+bool job_run_suits_resident(const struct job_run *job)
+{
+    return job->lang->compile.warm == LANG_RESIDENT && job->submission.compile_flag_count == 0 && !job->declined;
+}
+
+void job_run_begin_resident(struct job_run *job, struct resident *resident,
+                            void (*on_answer)(void *arg, struct box_answer *answer), void *arg)
+{
+    resident_compile(resident, &job->submission, on_answer, arg);
+    job->runs++;
+    job_step(job, EVENT_BEGUN);
 }
 
 size_t job_run_next(const struct job_run *job)

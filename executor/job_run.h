@@ -45,7 +45,8 @@ struct job_run {
     size_t *ended; /* the tests that are done, in the order in which they ended */
     size_t runs;   /* outstanding */
     struct job_result result;
-    char *reason; /* for people, or NULL */
+    char *reason;  /* for people, or NULL */
+    bool declined; /* by the compiler that stays */
     bool timed_out;
     int64_t started_ms;
     uv_timer_t timer;
@@ -73,6 +74,14 @@ bool job_run_begin(struct job_run *job, size_t index, struct box_client *box, in
                    void (*on_answer)(void *arg, struct box_answer *answer), void *arg) MUST_USE;
 /* The run's answer; NULL: its box died. The job may have left the line afterwards. */
 void job_run_take(struct job_run *job, size_t index, bool alone, struct box_answer *answer);
+
+/* Whether its compilation may be left to a compiler that stays; begins it there; and takes what it came to, NULL: it is
+ * to be done in a slot's box. */
+struct resident;
+bool job_run_suits_resident(const struct job_run *job);
+void job_run_begin_resident(struct job_run *job, struct resident *resident,
+                            void (*on_answer)(void *arg, struct box_answer *answer), void *arg);
+void job_run_take_resident(struct job_run *job, struct box_answer *answer);
 
 /* ---- what runner.c does for a job ----------------------------------------------------------------------------- */
 

@@ -49,7 +49,7 @@ struct executor {
     char *id;
     char *client_name;
     char host[256];
-    char ***box_argv; /* of each slot; NULL behind the last */
+    char ***box_argv; /* of each slot, then of each compiler that stays; NULL behind the last */
     enum box_tier min_tier;
     size_t slots;
     uv_loop_t loop;
@@ -218,8 +218,10 @@ static void on_version(void *arg, const struct served *served)
 {
     struct executor *x = arg;
     log_event(LOG_INFO, "language", LOG_TEXT("language", served->lang->name), LOG_TEXT("version", served->version));
-    if (x->stage < STAGE_LEAVING)
-        send_beat(x);
+    if (x->stage >= STAGE_LEAVING)
+        return;
+    runner_renew(x->runner);
+    send_beat(x);
 }
 
 static void open_errands(struct executor *x)
@@ -446,6 +448,25 @@ static enum box_tier min_tier_of(const char *name)
     return strcmp(name, "A") == 0 ? BOX_TIER_A : strcmp(name, "A-") == 0 ? BOX_TIER_A_MINUS : BOX_TIER_B;
 }
 
+static size_t count_residents(const struct executor *x)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < x->langs.count; i++)
+        count += x->langs.langs[i].compile.warm == LANG_RESIDENT;
+    return count;
+}
+
+static int make_box_commands(struct executor *x, size_t residents, struct err *err)
+{
+    int r = 0;
+    x->box_argv = xcalloc(x->slots + residents + 1, sizeof *x->box_argv);
+    for (size_t i = 0; i < x->slots && r == 0; i++)
+        r = box_command_make(&x->config, &x->langs, i, &x->box_argv[i], err);
+    for (size_t i = x->slots; i < x->slots + residents && r == 0; i++)
+        r = box_command_make_resident(&x->config, &x->langs, i, &x->box_argv[i], err);
+    return r;
+}
+
 static int setup(struct executor *x, struct err *err)
 {
     int r = load_languages(x, err);
@@ -457,9 +478,8 @@ static int setup(struct executor *x, struct err *err)
     if (r < 0)
         return r;
     x->slots = x->config.slots ? (size_t)x->config.slots : uv_available_parallelism();
-    x->box_argv = xcalloc(x->slots + 1, sizeof *x->box_argv);
-    for (size_t i = 0; i < x->slots && r == 0; i++)
-        r = box_command_make(&x->config, &x->langs, i, &x->box_argv[i], err);
+    size_t residents = count_residents(x);
+    r = make_box_commands(x, residents, err);
     if (r < 0)
         return r;
     detect_versions(x);
@@ -468,6 +488,8 @@ static int setup(struct executor *x, struct err *err)
     struct runner_options options = {
         .box_argv = x->box_argv,
         .slots = x->slots,
+        .resident_argv = x->box_argv + x->slots,
+        .residents_most = residents,
         .min_tier = x->min_tier,
         .job_timeout_ms = x->config.job_timeout_s * 1000,
         .job_output_bytes = (size_t)x->config.job_output_kb * 1024,

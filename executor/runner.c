@@ -6,6 +6,7 @@
 #include "runner.h"
 #include "figures.h"
 #include "job_run.h"
+#include "resident.h"
 #include "result.h"
 
 #include <errno.h>
@@ -14,23 +15,25 @@
 struct slot {
     struct runner *runner;
     struct box_client *box;
-    struct job_run *job; /* NULL: nothing runs */
-    size_t index;        /* of the test, or JOB_COMPILATION */
+    struct job_run *job;       /* NULL: nothing runs */
+    size_t index;              /* of the test, or JOB_COMPILATION */
+    struct resident *resident; /* that compiles, while the slot's box has nothing to do; or NULL */
     bool alone;
 };
 
 struct runner {
     struct runner_options options;
     uv_loop_t *loop;
-    struct slot *slots; /* options.slots of them, so that none ever moves */
-    size_t open;        /* have a box */
+    struct slot *slots;          /* options.slots of them, so that none ever moves */
+    size_t open;                 /* have a box */
+    struct resident **residents; /* options.residents_most of them, NULL: not wanted so far */
     size_t busy;
     unsigned failures;     /* runs in a row */
     struct job_run *first; /* in line */
     uv_idle_t idle;        /* active while schedule() is due */
     int null_fd;
     struct program_cache *programs;
-    size_t refs; /* boxes, jobs, the idle handle: freed with the last */
+    size_t refs; /* boxes, residents, jobs, the idle handle: freed with the last */
     void (*on_closed)(void *arg);
     void *closed_arg;
 };
@@ -45,6 +48,7 @@ static void runner_unref(struct runner *r)
     void *arg = r->closed_arg;
     close(r->null_fd);
     program_cache_destroy(r->programs);
+    free(r->residents);
     free(r->slots);
     free(r);
     on_closed(arg);
@@ -66,6 +70,51 @@ static void runner_wake(struct runner *r)
 {
     if (!uv_is_closing((uv_handle_t *)&r->idle))
         uv_idle_start(&r->idle, schedule);
+}
+
+/* ---- compilers that stay -------------------------------------------------------------------------------------- */
+
+enum { NEAR_MOST = 8 }; /* jobs that wait for one: 15 ms each, where a compilation without it takes 240 */
+
+static void on_box_change(void *arg)
+{
+    runner_wake(arg);
+}
+
+/* The one of the job's language; NULL: it is not for it, or there is none yet, and it is begun if it can be. Not in
+ * tier B, where one box has all memory. */
+static struct resident *resident_for(struct runner *r, const struct job_run *job, enum box_tier tier)
+{
+    size_t i = 0;
+    if (!job_run_suits_resident(job) || tier == BOX_TIER_B)
+        return NULL;
+    for (; i < r->options.residents_most && r->residents[i]; i++)
+        if (resident_lang(r->residents[i]) == job->lang)
+            return r->residents[i];
+    if (i == r->options.residents_most)
+        return NULL;
+    struct resident_options options = {
+        .lang = job->lang,
+        .box_argv = r->options.resident_argv[i],
+        .tier = tier,
+        .scratch_bytes = r->options.scratch_bytes,
+        .null_fd = r->null_fd,
+        .on_change = on_box_change,
+        .arg = r,
+    };
+    r->refs++;
+    r->residents[i] = resident_create(r->loop, &options);
+    return NULL;
+}
+
+static void on_compiled(void *arg, struct box_answer *answer)
+{
+    struct slot *slot = arg;
+    struct job_run *job = steal_pointer(&slot->job);
+    slot->resident = NULL;
+    slot->runner->busy--;
+    job_run_take_resident(job, answer);
+    runner_wake(slot->runner);
 }
 
 /* ---- runs ----------------------------------------------------------------------------------------------------- */
@@ -93,8 +142,14 @@ static void on_answer(void *arg, struct box_answer *answer)
 /* Whether the run began; otherwise the job has left the line. */
 static bool start_run(struct slot *slot, struct job_run *job, size_t index, bool alone)
 {
-    if (!job_run_begin(job, index, slot->box, slot->runner->null_fd, on_answer, slot))
+    struct resident *resident =
+        index == JOB_COMPILATION ? resident_for(slot->runner, job, box_client_hello(slot->box)->tier) : NULL;
+    if (resident && resident_idle(resident)) {
+        slot->resident = resident;
+        job_run_begin_resident(job, resident, on_compiled, slot);
+    } else if (!job_run_begin(job, index, slot->box, slot->runner->null_fd, on_answer, slot)) {
         return false;
+    }
     slot->job = job;
     slot->index = index;
     slot->alone = alone;
@@ -132,25 +187,29 @@ static bool start_alone(struct runner *r)
     return false;
 }
 
+/* A compilation that will be done sooner by the compiler that stays than at once. */
+static bool should_wait(struct runner *r, const struct job_run *job, const struct slot *slot, unsigned *waiting)
+{
+    struct resident *resident = resident_for(r, job, box_client_hello(slot->box)->tier);
+    return resident && resident_is_near(resident) && ++*waiting <= NEAR_MOST;
+}
+
 static void schedule(uv_idle_t *idle)
 {
     struct runner *r = idle->data;
     struct slot *slot = NULL;
+    unsigned waiting = 0;
     uv_idle_stop(idle);
     struct job_run *next = start_alone(r) ? NULL : r->first;
     while (next && (slot = free_slot(r))) {
         struct job_run *job = next;
         size_t index = job_run_next(job);
-        next = index == PLAN_NONE ? job->next : job;
-        if (index != PLAN_NONE && !start_run(slot, job, index, false))
+        bool later = index == PLAN_NONE || (index == JOB_COMPILATION && should_wait(r, job, slot, &waiting));
+        next = later ? job->next : job;
+        if (!later && !start_run(slot, job, index, false))
             next = r->first;
     }
     r->options.on_change(r->options.arg);
-}
-
-static void on_box_change(void *arg)
-{
-    runner_wake(arg);
 }
 
 /* ---- what the consumer calls ---------------------------------------------------------------------------------- */
@@ -166,6 +225,7 @@ int runner_create(uv_loop_t *loop, const struct runner_options *options, struct 
     r->null_fd = fd;
     r->programs = program_cache_create(options->program_cache_bytes);
     r->slots = xcalloc(options->slots, sizeof *r->slots);
+    r->residents = xcalloc(options->residents_most + 1, sizeof *r->residents);
     r->refs = 1;
     uv_idle_init(loop, &r->idle);
     r->idle.data = r;
@@ -180,6 +240,8 @@ void runner_destroy(struct runner *runner, void (*on_closed)(void *arg), void *a
     uv_close((uv_handle_t *)&runner->idle, on_idle_closed);
     for (size_t i = 0; i < runner->open; i++)
         box_client_destroy(runner->slots[i].box, on_runner_part_closed, runner);
+    for (size_t i = 0; i < runner->options.residents_most && runner->residents[i]; i++)
+        resident_destroy(runner->residents[i], on_runner_part_closed, runner);
 }
 
 void runner_open_slots(struct runner *runner, size_t count)
@@ -193,6 +255,12 @@ void runner_open_slots(struct runner *runner, size_t count)
         options.argv = runner->options.box_argv[runner->open];
         slot->box = box_client_create(runner->loop, &options);
     }
+}
+
+void runner_renew(struct runner *runner)
+{
+    for (size_t i = 0; i < runner->options.residents_most && runner->residents[i]; i++)
+        resident_cancel(runner->residents[i]);
 }
 
 size_t runner_room(const struct runner *runner)
@@ -278,7 +346,11 @@ void runner_cancel_runs(struct runner *runner, const struct job_run *job, size_t
 {
     for (size_t i = 0; i < runner->open; i++) {
         struct slot *slot = &runner->slots[i];
-        if (slot->job == job && slot->index >= from)
+        if (slot->job != job || slot->index < from)
+            continue;
+        if (slot->resident)
+            resident_cancel(slot->resident);
+        else
             box_client_cancel(slot->box);
     }
 }

@@ -11,6 +11,8 @@ struct job_run;
 struct runner_options {
     char ***box_argv;       /* of each slot, NULL-terminated; outlives the runner */
     size_t slots;           /* most that will be opened */
+    char ***resident_argv;  /* likewise, of the box of each compiler that stays */
+    size_t residents_most;  /* languages that have one */
     enum box_tier min_tier; /* a box below it is not used */
     int64_t job_timeout_ms;
     size_t job_output_bytes;    /* kept of a whole job */
@@ -25,6 +27,8 @@ int runner_create(uv_loop_t *loop, const struct runner_options *options, struct 
     MUST_USE;
 /* No job may be left in it (job_run_abandon counts as gone). */
 void runner_destroy(struct runner *runner, void (*on_closed)(void *arg), void *arg);
+/* A toolchain may have changed: no compiler that stays goes on with the old one. */
+void runner_renew(struct runner *runner);
 /* Starts boxes until there are `count`. */
 void runner_open_slots(struct runner *runner, size_t count);
 

@@ -163,8 +163,7 @@ static void put_run(struct json_writer *w, const struct isolation *in, const str
     put_end(w, run);
     put_limits(w, in, run, kind);
     put_contention(w, run);
-    if (kind == KIND_TEST)
-        json_put_bool(w, "warm", run->warm);
+    json_put_bool(w, "warm", run->warm);
     json_put_str(w, "evidence", run->reason);
 }
 

@@ -6,6 +6,8 @@ import com.sun.source.util.JavacTask;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +22,7 @@ import javax.lang.model.element.Modifier;
 import javax.tools.Diagnostic;
 import javax.tools.ForwardingJavaFileObject;
 import javax.tools.JavaCompiler;
+import javax.tools.JavaFileManager;
 import javax.tools.JavaFileObject;
 import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
@@ -34,9 +37,11 @@ import javax.tools.ToolProvider;
  * <p>usage: SentinelJavac [FLAG…] SOURCE.java…; exits 0, or 1 with javac's diagnostics on standard error.
  */
 public final class SentinelJavac {
-    private static final Path PROGRAM = Path.of("program");
+    static final Path PROGRAM = Path.of("program");
+    static final int FILES_MOST = 200;
+    static final JavaCompiler JAVAC = ToolProvider.getSystemJavaCompiler();
+
     private static final Path ENTRY = Path.of("entry");
-    private static final int FILES_MOST = 200;
 
     /** From Java 25 on, main needs neither static nor parameters, nor even a class around it. */
     private static final boolean SHORT_MAIN = Runtime.version().feature() >= 25;
@@ -62,7 +67,7 @@ public final class SentinelJavac {
     }
 
     public static void main(String[] args) throws IOException {
-        List<String> flags = new ArrayList<>(List.of("-d", PROGRAM.toString(), "-proc:none", "-nowarn"));
+        List<String> flags = new ArrayList<>();
         List<File> files = new ArrayList<>();
         for (String arg : args) {
             if (arg.endsWith(".java")) {
@@ -71,38 +76,47 @@ public final class SentinelJavac {
                 flags.add(arg);
             }
         }
-        String mainClass = compile(flags, files);
+        Files.createDirectory(PROGRAM);
+        String mainClass;
+        try (StandardJavaFileManager manager = fileManager()) {
+            List<JavaFileObject> sources = new ArrayList<>();
+            manager.getJavaFileObjectsFromFiles(files).forEach(file -> sources.add(new Source(file)));
+            mainClass = compile(flags, sources, manager, System.err, null);
+        }
+        if (mainClass == null) {
+            System.exit(1);
+        }
         Files.createDirectory(ENTRY);
         Files.createFile(ENTRY.resolve(mainClass));
         packRest();
     }
 
-    /** The main class's name; ends the program when there is none, or when javac found an error. */
-    private static String compile(List<String> flags, List<File> files) throws IOException {
-        JavaCompiler javac = ToolProvider.getSystemJavaCompiler();
-        Files.createDirectory(PROGRAM);
+    static StandardJavaFileManager fileManager() {
+        return JAVAC.getStandardFileManager(null, Locale.ROOT, StandardCharsets.UTF_8);
+    }
+
+    /**
+     * The main class's name; null when there is none, or when javac found an error. What is no diagnostic, and only the
+     * failure of javac itself is none, goes to trouble, or to standard error when that is null.
+     */
+    static String compile(List<String> flags, List<JavaFileObject> sources, JavaFileManager manager,
+            PrintStream messages, Writer trouble) throws IOException {
         boolean[] failed = {false};
-        try (StandardJavaFileManager manager =
-                javac.getStandardFileManager(null, Locale.ROOT, StandardCharsets.UTF_8)) {
-            List<JavaFileObject> sources = new ArrayList<>();
-            manager.getJavaFileObjectsFromFiles(files).forEach(file -> sources.add(new Source(file)));
-            JavacTask task = (JavacTask) javac.getTask(null, manager, diagnostic -> {
-                failed[0] |= diagnostic.getKind() == Diagnostic.Kind.ERROR;
-                System.err.println(diagnostic);
-            }, flags, null, sources);
-            String mainClass = null;
-            for (CompilationUnitTree unit : task.parse()) {
-                mainClass = mainClass == null ? mainClassOf(unit) : mainClass;
-            }
-            task.generate();
-            if (!failed[0] && mainClass == null) {
-                System.err.println("error: no class has a method public static void main(String[])");
-            }
-            if (failed[0] || mainClass == null) {
-                System.exit(1);
-            }
-            return mainClass;
+        List<String> options = new ArrayList<>(List.of("-d", PROGRAM.toString(), "-proc:none", "-nowarn"));
+        options.addAll(flags);
+        JavacTask task = (JavacTask) JAVAC.getTask(trouble, manager, diagnostic -> {
+            failed[0] |= diagnostic.getKind() == Diagnostic.Kind.ERROR;
+            messages.println(diagnostic);
+        }, options, null, sources);
+        String mainClass = null;
+        for (CompilationUnitTree unit : task.parse()) {
+            mainClass = mainClass == null ? mainClassOf(unit) : mainClass;
         }
+        task.generate();
+        if (!failed[0] && mainClass == null) {
+            messages.println("error: no class has a method public static void main(String[])");
+        }
+        return failed[0] ? null : mainClass;
     }
 
     private static String mainClassOf(CompilationUnitTree unit) {

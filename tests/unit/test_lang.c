@@ -118,6 +118,37 @@ static void test_normalize(void)
     ok(strstr(err.msg, "\"normalize\"") != NULL, "and the field is named");
 }
 
+/* A step, and each way in which it may be warm. */
+static void test_warm(void)
+{
+    static const struct {
+        const char *compile, *run;
+        bool good;
+    } of[] = {
+        {"\"resident\"", "\"hold\"", true}, {"false", "\"fork\"", true}, {"\"fork\"", "false", false},
+        {"\"hold\"", "false", false},       {"true", "false", false},    {"false", "\"resident\"", false},
+    };
+    struct lang_table table;
+    struct err err = {0};
+    char text[2048];
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+        snprintf(text, sizeof text,
+                 HEAD "\"sourceFile\":\"m\",\"version\":[\"/bin/echo\"],\"environment\":{},\"grants\":[\"/usr\"],"
+                      "\"compile\":{\"argv\":[\"/bin/cat\"],\"collect\":[\"m\"],\"warm\":%s,\"limits\":" LIMITS "},"
+                      "\"run\":{\"argv\":[\"/bin/cat\"],\"warm\":%s,\"limits\":" LIMITS "}}",
+                 of[i].compile, of[i].run);
+        write_file("toy.json", text);
+        bool good = lang_table_load(dir, "toy", &ceilings, false, &table, &err) == 0;
+        ok(good == of[i].good, "compile %s, run %s", of[i].compile, of[i].run);
+        if (good)
+            is_int(lang_find(&table, "toy")->compile.warm, i == 0 ? LANG_RESIDENT : LANG_COLD, "how it compiles");
+        if (good)
+            lang_table_finish(&table);
+        else
+            ok(strstr(err.msg, "\"warm\"") != NULL, "the field is named");
+    }
+}
+
 static void test_placeholders(void)
 {
     struct lang_table table;
@@ -183,6 +214,7 @@ int main(void)
     test_refusals();
     test_argv();
     test_normalize();
+    test_warm();
     test_placeholders();
     test_names();
     test_shipped();
