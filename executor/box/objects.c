@@ -58,6 +58,7 @@ static const struct known {
     {"_sre.SRE_Template", PLAIN},
     {"_struct.Struct", PLAIN},
     {"_thread.RLock", PLAIN},
+    {"_thread._ThreadHandle", PLAIN},
     {"_thread._local", PLAIN},
     {"_thread._localdummy", PLAIN},
     {"_thread.lock", PLAIN},
@@ -316,7 +317,8 @@ static bool is_known_callback(struct object *callback)
     if (kind_of(callback->type) != PLAIN)
         return false;
     if (strcmp(type, "builtin_function_or_method") == 0)
-        return text_is(callback, "__name__", "_destroy") || text_is(callback, "__name__", "_localdummy_destroyed");
+        return text_is(callback, "__name__", "_destroy") || text_is(callback, "__name__", "_localdummy_destroyed") ||
+               text_is(callback, "__name__", "clear_locals");
     return strcmp(type, "function") == 0 && text_is(callback, "__module__", "_weakrefset") &&
            text_is(callback, "__qualname__", "WeakSet.__init__.<locals>._remove");
 }
