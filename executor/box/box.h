@@ -134,6 +134,9 @@ struct interpreter {
  * which waits for them. */
 void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
                const struct interpreter *interpreter);
+/* In whose memory an init was: whether it came so far that the program runs. */
+bool init_has_begun(void);
+
 /* For a process that is not an init: an rlimit as a run has it. Limits are only ever lowered. */
 int lower_limit(__rlimit_resource_t resource, rlim_t value) MUST_USE;
 enum { OPEN_FILES = 1024 };
@@ -177,8 +180,9 @@ void keeper_destroy(struct keeper *k);
 
 /* A child by clone(2), with a pidfd; born into a group of cgroup version 2 when cgroup_fd is one. As fork(). */
 pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd);
-/* The same without a copy of the memory, and without a pidfd: the child calls run() on our stack, which must not
- * return, and we stand still until it has ended. What it leaves in memory stays. Its pid, or -1 and errno. */
+/* The same without a copy of the memory, and without a pidfd: the child calls run() on our stack, and we stand still until
+ * it has ended. What it leaves in memory stays. Its pid, or -1 and errno. run() may return only in a process that the
+ * child has forked, with a copy of the memory: 0. */
 pid_t spawn_sharing(uint64_t flags, int cgroup_fd, void (*run)(void *arg), void *arg);
 
 /* Opens a directory, through no link; NULL when it cannot be. */

@@ -24,11 +24,14 @@
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,7 +67,13 @@ static int count_numbers(const char *path, int from, int to)
     return count;
 }
 
-static struct interpreter interpreter = {.fork = fork};
+/* What an init may use of the stack; and what libc registers with rseq(2). */
+enum { STACK_OF_INIT = 512 << 10, STACK_NEAR = 32 << 10, RSEQ_AREA = 32 };
+
+static pid_t fork_program(void);
+
+static bool shares_memory; /* an init has the server's */
+static struct interpreter interpreter = {.fork = fork_program};
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
@@ -129,6 +138,10 @@ static void say_ready(void)
     if (ruby_is_here()) {
         interpreter.fork = ruby_fork;
         most = RUBY_FDS;
+    } else {
+        int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        shares_memory = pid_fd >= 0;
+        close_fds(&pid_fd, 1);
     }
     int own = count_numbers("/proc/self/fd", 3, OUTCOME_FD);
     interpreter.first_fd = 3 + own;
@@ -140,31 +153,109 @@ static void say_ready(void)
         _exit(1);
 }
 
+/* ---- a run's init ---------------------------------------------------------------------------------------------- */
+
+struct birth {
+    const struct confinement *c;
+    const int *fds;
+    pid_t server;
+};
+
+/* Gives the keeper what the init can be killed by, as the server stands still. Should it end before, its report tells.
+ */
+static void be_init(void *arg)
+{
+    const struct birth *birth = arg;
+    struct note note = {.kind = NOTE_INIT};
+    int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (pid_fd < 0 || message_send(SERVER_SOCKET_FD, &note, sizeof note, &pid_fd, 1) < 0)
+        _exit(1);
+    close(pid_fd);
+    close(SERVER_SOCKET_FD);
+    init_main(birth->c, &request, birth->fds, birth->server, &interpreter);
+}
+
+/* A process in another's memory has no restartable sequences (rseq(2)), and neither has what it forks; libc takes it
+ * that they are there, and tells a processor's number by them. */
+static pid_t fork_program(void)
+{
+    pid_t pid = fork();
+    if (pid == 0 && __rseq_size > 0)
+        syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, RSEQ_AREA, 0, RSEQ_SIG);
+    return pid;
+}
+
+static __attribute__((noinline)) void clear_near(void)
+{
+    char space[STACK_NEAR];
+    explicit_bzero(space, sizeof space);
+}
+
+/* What the init left on our stack, below us, may be the request's. The calls that are made for it stand there as well.
+ */
+static __attribute__((noinline)) void clear_stack(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    char *here = __builtin_frame_address(0);
+    char *near = here - (uintptr_t)here % page - STACK_NEAR / 2;
+    clear_near();
+    madvise(near - STACK_OF_INIT, STACK_OF_INIT, MADV_DONTNEED);
+}
+
+/* In our memory, of which page tables are then copied once a run: for the program. Its pid, -1, and 0 in the program.
+ * An init that was killed before that may have had one of libc's locks. */
+static pid_t make_init_here(struct birth *birth)
+{
+    struct note note = {.kind = NOTE_FAILED, .step = "clone of the init"};
+    int status = 0;
+    pid_t pid = spawn_sharing(init_namespaces(birth->c), birth->fds[RUN_CGROUP], be_init, birth);
+    if (pid == 0)
+        return 0;
+    note.error = errno;
+    if (pid < 0 && message_send(SERVER_SOCKET_FD, &note, sizeof note, NULL, 0) < 0)
+        _exit(1);
+    if (pid > 0 && (waitpid(pid, &status, 0) < 0 || (WIFSIGNALED(status) && !init_has_begun())))
+        _exit(1);
+    clear_stack();
+    return pid;
+}
+
+/* In memory of its own: for an interpreter that has something to do at its forks, in the parent as well; or where the
+ * score of who is killed for want of memory cannot be restored, and what kills the init would kill us too. */
+static pid_t make_init(const struct birth *birth)
+{
+    struct note note = {.kind = NOTE_INIT};
+    int pid_fd = -1;
+    pid_t pid = spawn(init_namespaces(birth->c), birth->fds[RUN_CGROUP], &pid_fd);
+    if (pid == 0) {
+        close(SERVER_SOCKET_FD);
+        init_main(birth->c, &request, birth->fds, birth->server, &interpreter);
+        return 0;
+    }
+    if (pid < 0)
+        note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
+    if (message_send(SERVER_SOCKET_FD, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
+        _exit(1);
+    close_fds(&pid_fd, 1);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return pid;
+}
+
 /* Makes the run's init and reaps it. True in the program. Of the request nothing is left for the next program to find.
  */
 static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
 {
-    struct note note = {.kind = NOTE_INIT};
-    int pid_fd = -1;
-    pid_t server = getpid();
-    pid_t pid = spawn(init_namespaces(c), fds[RUN_CGROUP], &pid_fd);
-    if (pid == 0) {
-        close(SERVER_SOCKET_FD);
-        init_main(c, &request, fds, server, &interpreter);
+    struct birth birth = {.c = c, .fds = fds, .server = getpid()};
+    bool here = shares_memory && !c->proc_is_hosts;
+    if ((here ? make_init_here(&birth) : make_init(&birth)) == 0) {
         copy_memory();
         python_begin();
         return true;
     }
-    if (pid < 0)
-        note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
     close_fds(fds, RUN_FDS);
-    if (message_send(SERVER_SOCKET_FD, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
-        _exit(1);
-    close_fds(&pid_fd, 1);
     explicit_bzero(message, len);
     explicit_bzero(&request, sizeof request);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
     return false;
 }
 

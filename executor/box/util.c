@@ -60,10 +60,8 @@ __attribute__((noinline)) pid_t spawn_sharing(uint64_t flags, int cgroup_fd, voi
     };
     long pid = cgroup_fd < 0 ? call_kernel(SYS_clone, (long)(flags | CLONE_VM | CLONE_VFORK | SIGCHLD), 0)
                              : call_kernel(SYS_clone3, (long)&args, (long)sizeof args);
-    if (pid == 0) {
+    if (pid == 0)
         run(arg);
-        _exit(1);
-    }
     if (pid < 0)
         errno = (int)-pid;
     return pid < 0 ? -1 : (pid_t)pid;

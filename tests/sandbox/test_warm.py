@@ -151,6 +151,29 @@ def test_the_server_cannot_be_reached(warm):
     assert output(warm, program) == "[]\n"
 
 
+def test_nothing_of_a_request_is_left_in_memory(warm):
+    """The init works in the server's memory, of which the next program's is a copy."""
+    names = [f"SECRET-{what}-OF-THE-RUN-BEFORE" for what in ("NAME", "FOLDER", "CONTENT", "INPUT", "SOURCE")]
+    name, folder, content, text, source = names
+    reply = run(warm, f"print({source!r}, input())", stdin=f"{text}\n".encode(),
+                files=[(name, content.encode(), 0), (f"{folder}/{name}", content.encode(), 0)])
+    assert reply.stdout.decode() == f"{source} {text}\n"
+    program = """
+        import re
+        found, size = [], 0
+        for line in open("/proc/self/maps"):
+            start, end = (int(n, 16) for n in line.split()[0].split("-"))
+            if " rw" in line:
+                with open("/proc/self/mem", "rb") as memory:
+                    memory.seek(start)
+                    data = memory.read(end - start)
+                size += len(data)
+                found += [(word, line) for word in re.findall(rb"SECRET[-]\\w+-OF-THE", data)]
+        print(found, size > 1000000)
+    """
+    assert output(warm, program) == "[] True\n"
+
+
 def test_arguments_of_its_own(warm):
     """Another argv or environment is another interpreter's; each stays."""
     program = "import sys, os; print(sys.argv[1:], os.environ.get('X'))"
