@@ -11,6 +11,7 @@
  */
 #undef _FORTIFY_SOURCE   /* whose own read() would stand before ours */
 #undef _FILE_OFFSET_BITS /* else <fcntl.h> gives one name to two of the calls below */
+#include "php.h"
 #include "python.h"
 #include "ruby.h"
 #include "warm.h"
@@ -77,9 +78,9 @@ static struct interpreter interpreter = {.fork = fork_program};
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
-/* The end of PHP and Ruby frees nearly all that was allocated, and so copies it. Copied at the start, it is no peak at
- * the end of a small program, beside which a larger one would seem to take less than it does. Not so the large areas of
- * collectors that leave them as they are: AREA_MOST. Python's end is cut short where it can be (python.h). */
+/* The end of an interpreter, Ruby's, frees nearly all that was allocated, and so copies it. Copied at the start, it is
+ * no peak at the end of a small program, beside which a larger one would seem to take less than it does. Not so the
+ * large areas of collectors that leave them as they are: AREA_MOST. Python's and PHP's are cut short. */
 enum { AREAS_MOST = 64, AREA_MOST = 4 << 20 };
 
 static struct {
@@ -267,7 +268,7 @@ static void serve(const struct handover *h)
     sigprocmask(SIG_SETMASK, &all, &was);
     if (h->confinement.tier == BOX_TIER_B)
         unlinkat(SERVER_SCRATCH_FD, "work", AT_REMOVEDIR); /* each run makes its own */
-    bool end_is_short = python_prepare(h->script, h->absolute);
+    bool end_is_short = python_prepare(h->script, h->absolute) || php_prepare();
     say_ready();
     if (!end_is_short)
         find_memory();
