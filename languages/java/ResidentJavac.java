@@ -35,7 +35,7 @@ import javax.tools.SimpleJavaFileObject;
  * failed: SentinelJavac, with a box to itself, then says how the compilation ends.
  *
  * <p>usage: ResidentJavac SOURCE.java…: sources that it compiles until it is warm. Standard input is a socket, on which
- * it talks as executor/resident.h says.
+ * it talks as executor/resident_frame.h says.
  */
 public final class ResidentJavac {
     private static final int DECLINED = 2;

@@ -128,7 +128,7 @@ def test_its_death_costs_nobody_a_job(service, whom):
 def test_a_compilation_without_end_holds_nobody_up(make_service, tmp_path):
     """It is ended by its own limit, with what a slot's box says of it."""
     def quick(language):
-        language["compile"]["limits"]["cpuTimeMs"] = 2000
+        language["compile"]["limits"]["cpuTimeMs"] = 3000
     service = make_service(languages=("java",), languages_dir=java(tmp_path, quick), program_cache_mb=0)
     client = service.client
     until_warm(client)
