@@ -134,8 +134,6 @@ struct interpreter {
  * which waits for them. */
 void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
                const struct interpreter *interpreter);
-/* In whose memory an init was: whether it came so far that the program runs. */
-bool init_has_begun(void);
 
 /* For a process that is not an init: an rlimit as a run has it. Limits are only ever lowered. */
 int lower_limit(__rlimit_resource_t resource, rlim_t value) MUST_USE;

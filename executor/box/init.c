@@ -488,11 +488,6 @@ static void tell_start(const struct confinement *c, int report_fd)
         _exit(1);
 }
 
-bool init_has_begun(void)
-{
-    return start.outcome.step == STEP_EXEC;
-}
-
 void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
                const struct interpreter *interpreter)
 {

@@ -5,6 +5,7 @@ import itertools
 import os
 import pathlib
 import textwrap
+import time
 
 import pytest
 
@@ -234,6 +235,23 @@ def test_cancelled(warm):
     warm.cancel(run_id)
     reply = warm.reply()
     assert (reply.status, reply.cause) == ("ok", "cancel")
+
+
+def test_cancelled_at_any_time(warm):
+    """An init that is killed in any of its steps, in the server's memory, leaves the server as it was. In tier B the server
+    may go as well: signals are all that a run is ended by."""
+    for step in range(40):
+        run_id = warm.start(PYTHON, files=[("main.py", b"while True: pass", 0)], warm=True)
+        until = time.monotonic() + step * 50e-6
+        while time.monotonic() < until:
+            pass
+        warm.cancel(run_id)
+        reply = warm.reply()
+        assert (reply.status, reply.cause) == ("ok", "cancel")
+        after = run(warm, "print('next')")
+        assert (after.status, after.stdout) == ("ok", b"next\n")
+        assert after.warm == "warm" or warm.kind.endswith("B")
+    warm.servers = servers(warm)
 
 
 # ---- abuse: what a program does, and what may come of it ----------------------------------------------------------
