@@ -64,6 +64,10 @@ void limit_set(struct box_limits *l, const struct limit_field *f, uint64_t value
 
 /* NULL, or what is wrong with the message (good until the next call). `bytes` is aligned for struct box_request. */
 const char *request_parse(char *bytes, size_t len, const struct box_limits *most, struct request *ret_request) MUST_USE;
+/* Whether what an init writes for it is so little that it may be in its parent's memory: the kernel charges a file's
+ * pages to the group of whose memory that is (version 2), and one that it kills for want of memory takes the parent
+ * along. */
+bool request_is_small(const struct request *r);
 
 /* The descriptors that travel with a run, keeper to launcher or warm server, in this order; the last only with cgroup
  * v2. A request that comes to the launcher without them asks for a server. */
@@ -178,9 +182,9 @@ void keeper_destroy(struct keeper *k);
 
 /* A child by clone(2), with a pidfd; born into a group of cgroup version 2 when cgroup_fd is one. As fork(). */
 pid_t spawn(uint64_t flags, int cgroup_fd, int *ret_pid_fd);
-/* The same without a copy of the memory, and without a pidfd: the child calls run() on our stack, and we stand still until
- * it has ended. What it leaves in memory stays. Its pid, or -1 and errno. run() may return only in a process that the
- * child has forked, with a copy of the memory: 0. */
+/* The same without a copy of the memory, and without a pidfd: the child calls run() on our stack, and we stand still
+ * until it has ended. What it leaves in memory stays. Its pid, or -1 and errno. run() may return only in a process that
+ * the child has forked, with a copy of the memory: 0. */
 pid_t spawn_sharing(uint64_t flags, int cgroup_fd, void (*run)(void *arg), void *arg);
 
 /* Opens a directory, through no link; NULL when it cannot be. */

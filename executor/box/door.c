@@ -217,6 +217,8 @@ static pid_t make_init_here(struct birth *birth)
         _exit(1);
     if (pid > 0)
         waitpid(pid, NULL, 0);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* the init may have been killed when it was */
+        _exit(1);
     clear_stack();
     return pid;
 }
@@ -248,7 +250,7 @@ static pid_t make_init(const struct birth *birth)
 static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
 {
     struct birth birth = {.c = c, .fds = fds, .server = getpid()};
-    bool here = shares_memory && !c->proc_is_hosts;
+    bool here = shares_memory && !c->proc_is_hosts && request_is_small(&request);
     if ((here ? make_init_here(&birth) : make_init(&birth)) == 0) {
         copy_memory();
         python_begin();

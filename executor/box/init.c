@@ -514,7 +514,7 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
     if (start.outcome.error != 0)
         run_failed(report_fd, step, step == STEP_EXEC ? r->argv[0] : "", start.outcome.error);
     if (step != STEP_EXEC)
-        run_failed(report_fd, step, ": killed in it", ECANCELED);
+        run_failed(report_fd, step == NULL ? "the program" : step, ": killed in it", ECANCELED);
     if (asked_to_end)
         kill(-1, SIGKILL); /* the signal came before there was a program */
 

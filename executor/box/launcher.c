@@ -200,11 +200,14 @@ static pid_t make_init_here(struct birth *birth)
     struct note note = {.kind = NOTE_FAILED, .error = errno, .step = "clone of the init"};
     if (pid < 0 && message_send(birth->socket, &note, sizeof note, NULL, 0) < 0)
         _exit(2);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* the init may have been killed when it was */
+        _exit(2);
     return pid;
 }
 
-/* In memory of its own: of a program that is started ahead, which waits beside us; for want of pidfd_open; or where its
- * score cannot be restored, and what kills it for want of memory would kill us too. */
+/* In memory of its own: of a program that is started ahead, which waits beside us; for want of pidfd_open; for a
+ * request that is not small; or where its score cannot be restored, and what kills it for want of memory would kill us
+ * too. */
 static pid_t make_init(const struct birth *birth)
 {
     struct note note = {.kind = NOTE_INIT};
@@ -231,7 +234,7 @@ static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
         close(fds[RUN_BUNDLE]);
         fds[RUN_BUNDLE] = warm_open_library();
     }
-    bool here = has_pidfd_open && !c->proc_is_hosts && !ahead;
+    bool here = has_pidfd_open && !c->proc_is_hosts && !ahead && request_is_small(&request);
     pid_t pid = here ? make_init_here(&birth) : make_init(&birth);
     close_fds(fds, RUN_FDS);
     if (pid > 0 && !ahead)

@@ -154,7 +154,12 @@ static void on_excepthook(struct object *args)
 
 static int on_audit(const char *event, struct object *args, void *unused)
 {
-    static const char *const loud[] = {"sys.addaudithook", "sys.unraisablehook", "cpython.PyInterpreterState_New"};
+    static const char *const loud[] = {"sys.addaudithook",
+                                       "sys.unraisablehook",
+                                       "sys.settrace",
+                                       "sys.setprofile",
+                                       "sys.monitoring.register_callback",
+                                       "cpython.PyInterpreterState_New"};
     (void)unused;
     if (program == 0 || is_loud)
         return 0;
@@ -162,6 +167,8 @@ static int on_audit(const char *event, struct object *args, void *unused)
         on_exec(args);
     else if (strcmp(event, "import") == 0)
         is_loud = is_loud_import(args);
+    else if (strcmp(event, "compile") == 0 && has_begun && python.was_interrupted == NULL)
+        is_loud = python.tuple_get(args, 0) != python.none; /* text; an interrupt out of that ends all, caught or not */
     else if (strcmp(event, "sys.excepthook") == 0)
         on_excepthook(args);
     for (size_t i = 0; i < ARRAY_LEN(loud); i++) {
@@ -305,7 +312,8 @@ static bool is_quiet(void)
 static void end(void)
 {
     int was_enabled = python.gc_disable(); /* what we make must not start a collection before its time */
-    if (status != UNKNOWN && !is_loud && python.error() == NULL && is_quiet())
+    bool interrupted = python.was_interrupted != NULL && *python.was_interrupted != 0;
+    if (status != UNKNOWN && !is_loud && !interrupted && python.error() == NULL && is_quiet())
         exit(status); /* NOLINT(concurrency-mt-unsafe): there is one thread */
     python.error_clear();
     program = 0;
@@ -369,6 +377,7 @@ static bool find_symbols(void)
                    {"PyGC_Disable", &python.gc_disable},
                    {"PyGC_Enable", &python.gc_enable},
                    {"Py_DecRef", &python.release},
+                   {"Py_IncRef", &python.hold},
                    {"_Py_NoneStruct", &python.none},
                    {"PyType_Type", &python.type_of_types},
                    {"PyLong_Type", &python.type_of_integers},
@@ -383,6 +392,7 @@ static bool find_symbols(void)
         if (*where == NULL)
             return false;
     }
+    python.was_interrupted = dlsym(RTLD_DEFAULT, "_Py_UnhandledKeyboardInterrupt");
     return true;
 }
 
@@ -508,8 +518,10 @@ static bool take_filters(void)
 {
     filters = find_filters();
     filter_count = filters == NULL ? -1 : python.list_size(filters);
-    for (long i = 0; i < filter_count && i < FILTERS_MOST; i++)
+    for (long i = 0; i < filter_count && i < FILTERS_MOST; i++) {
         filter[i] = python.list_get(filters, i);
+        python.hold(filter[i]); /* or another could come to be where it was */
+    }
     return filter_count >= 0 && filter_count <= FILTERS_MOST;
 }
 

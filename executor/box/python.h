@@ -43,6 +43,8 @@ struct python {
     int (*gc_disable)(void);
     void (*gc_enable)(void);
     void (*release)(struct object *o); /* NULL is fine */
+    void (*hold)(struct object *o);
+    const int *was_interrupted; /* by KeyboardInterrupt, out of text that was executed; NULL: it is not told (3.12) */
     struct object *none;
     struct object *type_of_types, *type_of_integers, *type_of_texts, *type_of_modules;
     struct object **any_exception, **interrupt, **system_exit;

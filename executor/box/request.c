@@ -152,3 +152,14 @@ const char *request_parse(char *bytes, size_t len, const struct box_limits *most
     r->env[r->head.envc] = NULL;
     return check_names(r);
 }
+
+bool request_is_small(const struct request *r)
+{
+    uint64_t left = 64 << 10;
+    for (uint32_t i = 0; i < r->head.file_count; i++) {
+        if (r->files[i].size > left)
+            return false;
+        left -= r->files[i].size;
+    }
+    return true;
+}

@@ -509,6 +509,9 @@ static void take_figures(struct keeper *k, struct run *run)
         run->ended_us = run->killed_us != 0 ? run->killed_us : now_us();
         if (run->killed_us == 0 && use.oom_kills == 0)
             say(run, BOX_FAILED, "the run's init died");
+        else if (run->killed_us == 0 && run->server == NULL)
+            launcher_stop(
+                k); /* it dies of the same, should the init have had its memory: better now than in the next run */
     }
     r->wall_us = run->ended_us - run->started_us;
     settle_cause(run, r);

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import box as wire
-from box import COMPILE, MB, NOISE, SCALE, Box, Limits, memfd, pack_request, wait_until
+from box import COMPILE, ENVIRONMENT, MB, NOISE, SCALE, Box, Limits, memfd, pack_request, wait_until
 from conftest import children, start
 
 PYTHON = "/usr/bin/python3"
@@ -447,11 +447,12 @@ def test_many_runs_are_flat(box):
         rss = [rss_kb(p) for p in (pid, launcher)]
         return len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{launcher}/fd")), mounts, rss
 
+    words = {**ENVIRONMENT, **{f"WORD_{i}": "/work:" * 150 for i in range(20)}}
     for _ in range(5):
-        box.run_probe("litter")
+        box.run_probe("litter", env=words)
     before = figures()
     for _ in range(200):
-        ended(box.run_probe("litter"), exit_code=0)
+        ended(box.run_probe("litter", env=words), exit_code=0)
     wait_until(lambda: all(now <= then for now, then in zip(figures()[:3], before[:3])), what="no more than before")
     after = figures()
     assert all(now - then < 256 for now, then in zip(after[3], before[3])), (before, after)
