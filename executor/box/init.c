@@ -11,7 +11,7 @@
  * race, and the failed step is simply left in `start`. Both keep their capabilities and are not dumpable, so the
  * program can neither trace them nor write to their memory.
  *
- * A warm server (door.c) has this file too: there the init is a fork of an interpreter, and so is the program, by
+ * A warm server (door/) has this file too: there the init is a fork of an interpreter, and so is the program, by
  * libc's fork(), in memory of its own. It takes the same steps, tells by a pipe how far it came, and returns. */
 #include "warm.h"
 

@@ -1,4 +1,4 @@
-/* Warm servers. A server is the very command of a run, exec'd ahead of it by the launcher, with a library (door.c) that
+/* Warm servers. A server is the very command of a run, exec'd ahead of it by the launcher, with a library (door/) that
  * stops it at the door: the first call by which the interpreter touches its script. There it has started completely and
  * has read nothing of the user's. For each request it then forks an init, which is the cold run's (init.c), and the
  * program that this forks goes on from the door. A server runs no byte of a user's and holds nothing of a request. */
