@@ -84,9 +84,9 @@ static bool ahead_is_for(const struct request *r)
 struct run *ahead_serve(struct keeper *k, const struct run *asked, const int given[2])
 {
     struct run *run = &ahead.run;
-    if (!ahead_is_for(asked->request) || !run_bundle_is_whole(asked->request, given[1]))
+    if (!ahead_is_for(asked->request) || !request_bundle_is_whole(asked->request, given[1]))
         return NULL;
-    int fds[2] = {run_open_stdin(asked->request, given[0]), given[1]};
+    int fds[2] = {request_open_stdin(asked->request, given[0]), given[1]};
     if (fds[0] < 0)
         return NULL;
     run->request = asked->request;

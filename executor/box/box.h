@@ -64,10 +64,10 @@ void limit_set(struct box_limits *l, const struct limit_field *f, uint64_t value
 
 /* NULL, or what is wrong with the message (good until the next call). `bytes` is aligned for struct box_request. */
 const char *request_parse(char *bytes, size_t len, const struct box_limits *most, struct request *ret_request) MUST_USE;
-/* Whether what an init writes for it is so little that it may be in its parent's memory: the kernel charges a file's
- * pages to the group of whose memory that is (version 2), and one that it kills for want of memory takes the parent
- * along. */
-bool request_is_small(const struct request *r);
+/* The run's stdin, reopened for reading: the program gets an offset of its own and no way to write to what other runs
+ * will read. -1: it is neither /dev/null nor sealed; and no socket, where the request says that it is one. */
+int request_open_stdin(const struct request *r, int fd);
+bool request_bundle_is_whole(const struct request *r, int fd);
 
 /* The descriptors that travel with a run, keeper to launcher or warm server, in this order; the last only with cgroup
  * v2. A request that comes to the launcher without them asks for a server. */
@@ -138,6 +138,23 @@ struct interpreter {
  * which waits for them. */
 void init_main(const struct confinement *c, struct request *r, const int fds[RUN_FDS], pid_t parent,
                const struct interpreter *interpreter);
+
+/* Whose init is made, and by whom. */
+struct birth {
+    const struct confinement *c;
+    struct request *request;
+    const int *fds; /* RUN_FDS of them */
+    int socket;     /* to the keeper */
+    pid_t parent;
+    const struct interpreter *interpreter; /* as init_main has it */
+    bool may_share; /* its parent, which then stands still until it has ended, may give it its own memory */
+};
+/* Whether the kernel lets us give any init our memory. */
+bool birth_can_share(void);
+/* Makes the init and gives the keeper a pidfd of it, or a note of what failed; without a keeper we end. In our memory a
+ * copy is saved, a fifth of a short run; not where its score could not be restored (init.c), or it would write much.
+ * Its pid, -1, and 0 in the program that an interpreter's init has forked. It is the caller's to reap. */
+pid_t birth_give(struct birth *b);
 
 /* For a process that is not an init: an rlimit as a run has it. Limits are only ever lowered. */
 int lower_limit(__rlimit_resource_t resource, rlim_t value) MUST_USE;

@@ -189,7 +189,8 @@ static void build(const struct policy *p, struct sock_fprog *ret_program)
     c = (struct code){.start = CODE_MAX};
     size_t calls = put_tree(&c, p, firsts, 0, leaves - 1);
     size_t foreign = put_answer(&c, SECCOMP_RET_KILL_PROCESS);
-    put_test(&c, BPF_JGE, X32_CALLS, foreign, calls);
+    size_t beyond = put_test(&c, BPF_JEQ, UINT32_MAX, calls, foreign); /* -1 is no call at all, and no x32 one */
+    put_test(&c, BPF_JGE, X32_CALLS, beyond, calls);
     calls = put_load(&c, offsetof(struct seccomp_data, nr));
     put_test(&c, BPF_JEQ, NATIVE, calls, foreign);
     put_load(&c, offsetof(struct seccomp_data, arch));

@@ -34,7 +34,7 @@ enum {
 
 static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
 static struct request request;
-static bool has_pidfd_open;
+static bool can_share; /* its memory, with a run's init */
 
 static _Noreturn void setup_failed(int socket, const char *step)
 {
@@ -172,70 +172,22 @@ static void setup_standard_streams(int socket)
     close(null_fd);
 }
 
-struct birth {
-    const struct confinement *c;
-    const int *fds;
-    int socket; /* to the keeper */
-    pid_t launcher;
-};
-
-/* Gives the keeper what it can be killed by, as the launcher stands still. Should it end before, its report tells. */
-static void be_init(void *arg)
-{
-    const struct birth *birth = arg;
-    struct note note = {.kind = NOTE_INIT};
-    int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (pid_fd < 0 || message_send(birth->socket, &note, sizeof note, &pid_fd, 1) < 0)
-        _exit(1);
-    close(pid_fd);
-    close(birth->socket);
-    init_main(birth->c, &request, birth->fds, birth->launcher, NULL);
-}
-
-/* The run's init, in our memory, which it finds as the run before left it: a copy would cost a fifth of a short run.
- * The user's first byte runs after an exec. Its pid or -1. */
-static pid_t make_init_here(struct birth *birth)
-{
-    pid_t pid = spawn_sharing(init_namespaces(birth->c), birth->fds[RUN_CGROUP], be_init, birth);
-    struct note note = {.kind = NOTE_FAILED, .error = errno, .step = "clone of the init"};
-    if (pid < 0 && message_send(birth->socket, &note, sizeof note, NULL, 0) < 0)
-        _exit(2);
-    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* the init may have been killed when it was */
-        _exit(2);
-    return pid;
-}
-
-/* In memory of its own: of a program that is started ahead, which waits beside us; for want of pidfd_open; for a
- * request that is not small; or where its score cannot be restored, and what kills it for want of memory would kill us
- * too. */
-static pid_t make_init(const struct birth *birth)
-{
-    struct note note = {.kind = NOTE_INIT};
-    int pid_fd = -1;
-    pid_t pid = spawn(init_namespaces(birth->c), birth->fds[RUN_CGROUP], &pid_fd);
-    if (pid == 0) {
-        close(birth->socket);
-        init_main(birth->c, &request, birth->fds, birth->launcher, NULL);
-    }
-    if (pid < 0)
-        note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
-    if (message_send(birth->socket, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
-        _exit(2);
-    close_fds(&pid_fd, 1);
-    return pid;
-}
-
+/* The init of a program that is started ahead waits beside us. */
 static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
 {
-    struct birth birth = {.c = c, .fds = fds, .socket = socket, .launcher = getpid()};
     bool ahead = request.head.ahead;
+    struct birth birth = {.c = c,
+                          .request = &request,
+                          .fds = fds,
+                          .socket = socket,
+                          .parent = getpid(),
+                          .may_share = can_share && !ahead};
     int status = 0;
     if (ahead) {
         close(fds[RUN_BUNDLE]);
         fds[RUN_BUNDLE] = warm_open_library();
     }
-    bool here = has_pidfd_open && !c->proc_is_hosts && !ahead && request_is_small(&request);
-    pid_t pid = here ? make_init_here(&birth) : make_init(&birth);
+    pid_t pid = birth_give(&birth);
     close_fds(fds, RUN_FDS);
     if (pid > 0 && !ahead)
         waitpid(pid, &status, 0);
@@ -279,9 +231,7 @@ void launcher_main(const struct confinement *shared, int socket)
         setup_namespaces(&c, socket);
     }
     setup_standard_streams(socket);
-    int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    has_pidfd_open = pid_fd >= 0;
-    close_fds(&pid_fd, 1);
+    can_share = birth_can_share();
 
     struct note ready = {.kind = NOTE_READY, .status = c.proc_is_hosts};
     if (message_send(socket, &ready, sizeof ready, NULL, 0) < 0)

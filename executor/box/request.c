@@ -1,9 +1,13 @@
 /* Takes a request apart and checks it: the wire first, then every figure against the ceilings fixed at the start. A
- * worker that was taken over can send anything, so nothing here trusts a length, a count or a byte. */
+ * worker that was taken over can send anything, so nothing here trusts a length, a count, a byte or a descriptor. */
 #include "box.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define FIELD(member) #member, offsetof(struct box_limits, member), sizeof(((struct box_limits *)0)->member)
 
@@ -153,13 +157,40 @@ const char *request_parse(char *bytes, size_t len, const struct box_limits *most
     return check_names(r);
 }
 
-bool request_is_small(const struct request *r)
+/* Between two processes of this machine: no network comes in by it. */
+static bool is_own_socket(int fd)
 {
-    uint64_t left = 64 << 10;
+    int domain = -1, type = -1;
+    socklen_t len = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
+int request_open_stdin(const struct request *r, int fd)
+{
+    struct stat st;
+    char path[64];
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    if (r->head.warm == BOX_WAY_RESIDENT)
+        return is_own_socket(fd) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    bool null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+    if (!null && (!S_ISREG(st.st_mode) || !box_is_sealed(fd)))
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+bool request_bundle_is_whole(const struct request *r, int fd)
+{
+    struct stat st;
+    uint64_t sum = 0;
     for (uint32_t i = 0; i < r->head.file_count; i++) {
-        if (r->files[i].size > left)
+        uint64_t size;
+        memcpy(&size, &r->files[i].size, sizeof size);
+        if (size > (uint64_t)INT64_MAX - sum)
             return false;
-        left -= r->files[i].size;
+        sum += size;
     }
-    return true;
+    return fd >= 0 && fstat(fd, &st) == 0 && (sum == 0 || (S_ISREG(st.st_mode) && (uint64_t)st.st_size >= sum));
 }

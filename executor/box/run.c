@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,44 +380,6 @@ void run_wait(struct keeper *k, struct run *run)
     }
 }
 
-/* Between two processes of this machine: no network comes in by it. */
-static bool is_own_socket(int fd)
-{
-    int domain = -1, type = -1;
-    socklen_t len = sizeof domain;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
-           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
-}
-
-int run_open_stdin(const struct request *r, int fd)
-{
-    struct stat st;
-    char path[64];
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -1;
-    if (r->head.warm == BOX_WAY_RESIDENT)
-        return is_own_socket(fd) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-    bool null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-    if (!null && (!S_ISREG(st.st_mode) || !box_is_sealed(fd)))
-        return -1;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-bool run_bundle_is_whole(const struct request *r, int fd)
-{
-    struct stat st;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < r->head.file_count; i++) {
-        uint64_t size;
-        memcpy(&size, &r->files[i].size, sizeof size);
-        if (size > (uint64_t)INT64_MAX - sum)
-            return false;
-        sum += size;
-    }
-    return fd >= 0 && fstat(fd, &st) == 0 && (sum == 0 || (S_ISREG(st.st_mode) && (uint64_t)st.st_size >= sum));
-}
-
 /* To the server, or, when that is gone since, to the launcher. */
 static void send_request(struct keeper *k, struct run *run, const int fds[RUN_FDS])
 {
@@ -438,10 +399,10 @@ int run_start(struct keeper *k, struct run *run, const int given[2])
 {
     int fds[RUN_FDS] = {-1, -1, -1, -1, -1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
     int group_fd = -1, error = 0;
-    fds[RUN_STDIN] = run_open_stdin(run->request, given[0]);
+    fds[RUN_STDIN] = request_open_stdin(run->request, given[0]);
     if (fds[RUN_STDIN] < 0) {
         say(run, BOX_REFUSED, "stdin is neither /dev/null nor a memfd sealed against change, nor a compiler's socket");
-    } else if (!run->begun_ahead && !run_bundle_is_whole(run->request, given[1])) {
+    } else if (!run->begun_ahead && !request_bundle_is_whole(run->request, given[1])) {
         say(run, BOX_REFUSED, "the bundle is shorter than its files together");
     } else if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
                socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
@@ -511,7 +472,7 @@ static void take_figures(struct keeper *k, struct run *run)
             say(run, BOX_FAILED, "the run's init died");
         else if (run->killed_us == 0 && run->server == NULL)
             launcher_stop(
-                k); /* it dies of the same, should the init have had its memory: better now than in the next run */
+                k); /* whose memory the init may have had: it dies of the same, and must not in the next run */
     }
     r->wall_us = run->ended_us - run->started_us;
     settle_cause(run, r);

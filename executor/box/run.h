@@ -45,10 +45,6 @@ void run_close(struct run *run);
 void run_kill(const struct keeper *k, const struct run *run);
 /* The note of who makes the init. False when it is no such note, or the second one. */
 bool run_take_init(struct keeper *k, struct run *run, const struct note *note, ssize_t got, int *fd);
-/* Reopened for reading: the program gets an offset of its own and no way to write to what other runs will read. -1: it
- * is neither /dev/null nor sealed; and no socket, where the request says that it is one. */
-int run_open_stdin(const struct request *r, int fd);
-bool run_bundle_is_whole(const struct request *r, int fd);
 
 /* Starts a process ahead for the next request, which may be like this one that was answered. Not in tier B. */
 void ahead_begin(struct keeper *k, const char *message, size_t len);

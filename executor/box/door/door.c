@@ -140,9 +140,7 @@ static void say_ready(void)
         interpreter.fork = ruby_fork;
         most = RUBY_FDS;
     } else {
-        int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-        shares_memory = pid_fd >= 0;
-        close_fds(&pid_fd, 1);
+        shares_memory = birth_can_share(); /* Ruby has something to do at its forks, in the parent as well */
     }
     int own = count_numbers("/proc/self/fd", 3, OUTCOME_FD);
     interpreter.first_fd = 3 + own;
@@ -155,26 +153,6 @@ static void say_ready(void)
 }
 
 /* ---- a run's init ---------------------------------------------------------------------------------------------- */
-
-struct birth {
-    const struct confinement *c;
-    const int *fds;
-    pid_t server;
-};
-
-/* Gives the keeper what the init can be killed by, as the server stands still. Should it end before, its report tells.
- */
-static void be_init(void *arg)
-{
-    const struct birth *birth = arg;
-    struct note note = {.kind = NOTE_INIT};
-    int pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (pid_fd < 0 || message_send(SERVER_SOCKET_FD, &note, sizeof note, &pid_fd, 1) < 0)
-        _exit(1);
-    close(pid_fd);
-    close(SERVER_SOCKET_FD);
-    init_main(birth->c, &request, birth->fds, birth->server, &interpreter);
-}
 
 /* A process in another's memory has no restartable sequences (rseq(2)), and neither has what it forks; libc takes it
  * that they are there, and tells a processor's number by them. */
@@ -203,59 +181,28 @@ static __attribute__((noinline)) void clear_stack(void)
     madvise(near - STACK_OF_INIT, STACK_OF_INIT, MADV_DONTNEED);
 }
 
-/* In our memory, of which page tables are then copied once a run: for the program. Its pid, -1, and 0 in the program.
- * An init may be killed at any time, and leaves nothing half done: it allocates nothing, and fork() takes libc's locks
- * only where there are more threads than one. */
-static pid_t make_init_here(struct birth *birth)
-{
-    struct note note = {.kind = NOTE_FAILED, .step = "clone of the init"};
-    pid_t pid = spawn_sharing(init_namespaces(birth->c), birth->fds[RUN_CGROUP], be_init, birth);
-    if (pid == 0)
-        return 0;
-    note.error = errno;
-    if (pid < 0 && message_send(SERVER_SOCKET_FD, &note, sizeof note, NULL, 0) < 0)
-        _exit(1);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* the init may have been killed when it was */
-        _exit(1);
-    clear_stack();
-    return pid;
-}
-
-/* In memory of its own: for an interpreter that has something to do at its forks, in the parent as well; or where the
- * score of who is killed for want of memory cannot be restored, and what kills the init would kill us too. */
-static pid_t make_init(const struct birth *birth)
-{
-    struct note note = {.kind = NOTE_INIT};
-    int pid_fd = -1;
-    pid_t pid = spawn(init_namespaces(birth->c), birth->fds[RUN_CGROUP], &pid_fd);
-    if (pid == 0) {
-        close(SERVER_SOCKET_FD);
-        init_main(birth->c, &request, birth->fds, birth->server, &interpreter);
-        return 0;
-    }
-    if (pid < 0)
-        note = (struct note){.kind = NOTE_FAILED, .error = errno, .step = "fork of the init"};
-    if (message_send(SERVER_SOCKET_FD, &note, sizeof note, &pid_fd, pid_fd >= 0) < 0)
-        _exit(1);
-    close_fds(&pid_fd, 1);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    return pid;
-}
-
 /* Makes the run's init and reaps it. True in the program. Of the request nothing is left for the next program to find.
- */
+ * In our memory page tables are copied once a run: for the program. An init may be killed at any time, and leaves
+ * nothing half done: it allocates nothing, and fork() takes libc's locks only where there are more threads than one. */
 static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
 {
-    struct birth birth = {.c = c, .fds = fds, .server = getpid()};
-    bool here = shares_memory && !c->proc_is_hosts && request_is_small(&request);
-    if ((here ? make_init_here(&birth) : make_init(&birth)) == 0) {
+    struct birth birth = {.c = c,
+                          .request = &request,
+                          .fds = fds,
+                          .socket = SERVER_SOCKET_FD,
+                          .parent = getpid(),
+                          .interpreter = &interpreter,
+                          .may_share = shares_memory};
+    pid_t pid = birth_give(&birth);
+    if (pid == 0) {
         copy_memory();
         python_begin();
         return true;
     }
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    if (shares_memory)
+        clear_stack();
     close_fds(fds, RUN_FDS);
     explicit_bzero(message, len);
     explicit_bzero(&request, sizeof request);
