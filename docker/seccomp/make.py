@@ -6,7 +6,7 @@ runtime-default.json  what a pod gets from containerd's RuntimeDefault when it h
 sentinel-executor.json  the same, and the calls by which a box makes its namespaces and its root (tier A-). The Localhost
                       profile of k8s/components/tier-a-minus and docker/compose.yaml. All of it needs a user namespace
                       to be of use, where it reaches nothing of the node's; programs in the box have a far shorter list
-                      of their own (executor/box/filter_tables.h)."""
+                      of their own (executor/box/confine/filter_tables.h)."""
 
 import json
 import pathlib
@@ -52,7 +52,7 @@ BASIC = """
     process_vm_readv process_vm_writev ptrace arch_prctl modify_ldt
 """
 
-# What a box does at its start and for each run, inside its own user namespace (executor/box/launcher.c, root.c).
+# What a box does at its start and for each run, inside its own user namespace (executor/box/confine/launcher.c, root.c).
 BOX = "clone clone3 mount mount_setattr move_mount open_tree pivot_root setdomainname sethostname setns umount umount2 unshare"
 
 NAMESPACES = 0x7E020000  # every CLONE_NEW* flag but CLONE_NEWTIME, which clone cannot carry

@@ -1,4 +1,4 @@
-"""Runs in processes that were started ahead (box/warm.h): each is for one run that is like the one before, confined as any,
+"""Runs in processes that were started ahead (box/warm/warm.h): each is for one run that is like the one before, confined as any,
 and whatever became of it meanwhile, a run is answered right."""
 
 import os

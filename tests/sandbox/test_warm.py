@@ -1,4 +1,4 @@
-"""Runs in forks of an interpreter that was started before (box/warm.h): they are held as cold ones are, the interpreter
+"""Runs in forks of an interpreter that was started before (box/warm/warm.h): they are held as cold ones are, the interpreter
 outlives whatever they do, and nothing of one is there for the next."""
 
 import itertools

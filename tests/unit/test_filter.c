@@ -1,5 +1,5 @@
-/* box/filter.c: each filter answers each call as the one that libseccomp makes of the same tables. */
-#include "box.h"
+/* box/confine/filter.c: each filter answers each call as the one that libseccomp makes of the same tables. */
+#include "confine.h"
 #include "tap.h"
 
 #include <errno.h>
