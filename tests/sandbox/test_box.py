@@ -277,7 +277,7 @@ def test_input_larger_than_the_work_directory(box):
 def test_ceilings(box, change, message):
     reply = box.run(["/bin/true"], limits=Limits(**change))
     assert reply.status == "refused" and reply.message.startswith(message), reply
-    assert box.log_lines()[-1]["msg"] == f"run {reply.id} refused: {reply.message}"
+    assert box.log_lines()[-1]["event"] == f"run {reply.id} refused: {reply.message}"
 
 
 @pytest.mark.parametrize("name", ["", "/abs", "../up", "a/../b", "a//b", "./a", "a/", ".", "..", "x" * 256])

@@ -354,5 +354,5 @@ def test_what_cannot_be_warm_runs_cold_with_a_warning(box_a):
         assert (reply.status, reply.stdout) == ("ok", b"main.sh\n")
     static = box_a.run(["/usr/sbin/ldconfig", "--help", "main"], files=[("main", b"", 0)], warm=True)
     assert (static.status, static.warm, static.exit_code) == ("ok", "cold", 0)
-    warnings = [line["msg"] for line in box_a.log_lines() if line["level"] == "warning" and "warm" in line["msg"]]
+    warnings = [line["event"] for line in box_a.log_lines() if line["level"] == "warn" and "warm" in line["event"]]
     assert len(warnings) == 1, warnings

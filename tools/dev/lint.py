@@ -30,7 +30,7 @@ def checks():
     return [
         ("clang", ["/usr/bin/ninja", "-C", CLANG, "-k", "0"]),  # also makes the generated sources, for the rest
         ("clang-format", ["clang-format", "--dry-run", "--Werror", *tracked("*.c", "*.h", *USERS)]),
-        ("box's lines", ["/usr/bin/python3", TOP / "tools/dev/box_lines.py"]),
+        ("box's folders", ["/usr/bin/python3", TOP / "tools/dev/box_folders.py"]),
         ("shellcheck", ["shellcheck", *shell_scripts()]),
         ("cppcheck", ["cppcheck", "-q", "-j", os.cpu_count(), "--project=" + str(CLANG / "compile_commands.json"),
                       "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1",

@@ -52,19 +52,20 @@ uint64_t now_us(void)
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
-uint64_t less(uint64_t value, uint64_t base)
-{
-    return value > base ? value - base : 0;
-}
-
 static void log_text(const char *level, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
 static void log_text(const char *level, const char *fmt, va_list args)
 {
-    char text[512], line[1200];
+    char text[512], line[1200], when[32];
+    struct timespec now;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &now);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &tm));
     vsnprintf(text, sizeof text, fmt, args);
-    size_t used = (size_t)snprintf(line, sizeof line, "{\"level\":\"%s\",\"component\":\"box\",\"pid\":%d,\"msg\":\"",
-                                   level, (int)getpid());
+    size_t used = (size_t)snprintf(
+        line, sizeof line,
+        "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"sentinel-box\",\"pid\":%d,\"event\":\"", when,
+        now.tv_nsec / 1000000, level, (int)getpid());
     for (const char *c = text; *c != '\0'; c++) {
         if (*c == '"' || *c == '\\')
             line[used++] = '\\';

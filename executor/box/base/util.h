@@ -30,7 +30,6 @@ const struct dirent *dir_next(DIR *dir);
 int dir_make_parents(int dir_fd, const char *path, mode_t mode) MUST_USE;
 
 uint64_t now_us(void);                                                    /* CLOCK_MONOTONIC */
-uint64_t less(uint64_t value, uint64_t base);                             /* value - base, but not below 0 */
 void log_line(const char *level, const char *fmt, ...) PRINTF_LIKE(2, 3); /* one JSON object on stderr */
 _Noreturn void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Notes in `step` what failed. -errno. */

@@ -210,7 +210,7 @@ struct cgroup *cgroup_open(const struct config *config, char why[160])
         close_fds(&leaf_fd, 1);
     }
     if (error == 0 && cg->version == 1 && write_at(cg->box_fd[MEMORY], "memory.swappiness", "0") < 0)
-        log_line("warning", "memory.swappiness cannot be set");
+        log_line("warn", "memory.swappiness cannot be set");
     if (error == 0)
         return cg;
     snprintf(why, 160, count == 0 ? "no cgroup file system with memory, pids and cpu" : "a group in " TOP ": %s",
@@ -390,7 +390,7 @@ void cgroup_let_die(struct cgroup *cg)
     int error = cg->version == 1 ? write_at(cg->run_fd[CPU], "cpu.cfs_quota_us", "-1")
                                  : write_at(cg->run_fd[CPU], "cpu.max", "max");
     if (error < 0)
-        log_line("warning", "the quota of processor time cannot be lifted: %s", strerror(-error));
+        log_line("warn", "the quota of processor time cannot be lifted: %s", strerror(-error));
 }
 
 void cgroup_end(struct cgroup *cg)

@@ -105,7 +105,7 @@ static void setup_alias(const struct config *config, int parent_fd, const char *
     snprintf(target, sizeof target, "%s/%s", box, name);
     unlinkat(parent_fd, name, 0);
     if (symlinkat(target, parent_fd, name) < 0)
-        log_line("warning", "%s cannot lead to the work directory: %s", link, strerror(errno));
+        log_line("warn", "%s cannot lead to the work directory: %s", link, strerror(errno));
 }
 
 int scratch_create(const struct config *config, uid_t owner, char ret_path[PATH_MAX])
@@ -133,7 +133,7 @@ void scratch_destroy(int *fd, const char *path)
         return;
     scratch_clear(*fd);
     if (rmdir(path) < 0)
-        log_line("warning", "%s is left: %s", path, strerror(errno));
+        log_line("warn", "%s is left: %s", path, strerror(errno));
     close_fds(fd, 1);
 }
 

@@ -2,6 +2,7 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ pid_t birth_give(struct birth *b)
 {
     struct note note = {.kind = NOTE_INIT};
     int pid_fd = -1;
+    b->parent = getpid();
     if (b->may_share && !b->c->proc_is_hosts && is_small(b->request))
         return give_here(b);
     pid_t pid = spawn(init_namespaces(b->c), b->fds[RUN_CGROUP], &pid_fd);

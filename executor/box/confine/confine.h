@@ -5,14 +5,11 @@
 #ifndef SENTINEL_BOX_CONFINE_H
 #define SENTINEL_BOX_CONFINE_H
 
-#include "cgroup.h"
 #include "request.h"
 
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/resource.h>
 
 enum {
@@ -75,6 +72,8 @@ struct note {
 
 /* ---- the launcher, from outside (launch.c) --------------------------------------------------------------------- */
 
+struct cgroup;
+
 struct launcher {
     int pid_fd, socket; /* -1: there is none */
 };
@@ -110,16 +109,22 @@ struct outcome {
     uint64_t ahead_cpu_us; /* as in a note */
 };
 
+struct fd_range {
+    unsigned int first, last; /* 0: none */
+};
+
 /* How a program comes to be, where it is not simply exec'd when all is there. What is NULL is as there. */
 struct way {
     bool files_come_later; /* `release` sees to them */
     /* The init's, before it makes the program. 0 or -errno. */
     int (*prepare)(struct request *r, const int fds[RUN_FDS]);
-    /* The init's: makes the program, which takes the steps. Its pid or -1, when these are over; 0 in a program that is
-     * to return. */
+    /* The init's: makes the program as a fork, which takes the steps. Its pid or -1, when these are over; 0 in the
+     * program, where init_main() returns. */
     pid_t (*begin)(bool (*take_steps)(void), volatile struct outcome *outcome);
-    /* The program's step that closes what descriptors it is not to have. 0, or -1 and errno. */
-    int (*become)(void);
+    /* The program's, on its way: puts what it is to have besides its streams where `kept` says; the rest is closed. 0,
+     * or -1 and errno. */
+    int (*place)(void);
+    struct fd_range kept[2];
     /* The init's, when the program stands where it waits for it. 0 or -errno, and `step`. */
     int (*release)(const struct confinement *c, pid_t program, int report_fd, int work_fd,
                    volatile struct outcome *outcome, char step[128]);
@@ -134,10 +139,10 @@ void init_main(const struct confinement *c, struct request *r, const int fds[RUN
 struct birth {
     const struct confinement *c;
     struct request *request;
-    const int *fds; /* RUN_FDS of them */
-    int socket;     /* to the keeper */
-    pid_t parent;
+    const int *fds;        /* RUN_FDS of them */
+    int socket;            /* to the keeper */
     const struct way *way; /* as init_main has it */
+    pid_t parent;          /* birth_give() says it */
     bool may_share;        /* its parent, which then stands still until it has ended, may give it its own memory */
 };
 /* Whether the kernel lets us give any init our memory. */

@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,12 +125,26 @@ static int setup_landlock(void)
     return landlock_restrict(start.rules_fd);
 }
 
-/* What an exec would do; and none of our descriptors goes along. */
+static int setup_descriptors(void)
+{
+    unsigned int next = 3;
+    if (start.way->place != NULL && start.way->place() < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(start.way->kept) && start.way->kept[i].last > 0; i++) {
+        const struct fd_range *kept = &start.way->kept[i];
+        if (kept->first > next && close_range(next, kept->first - 1, 0) < 0)
+            return -1;
+        next = kept->last + 1;
+    }
+    return close_range(next, ~0u, 0);
+}
+
+/* What an exec would do: in tier B SIGTERM is the init's until now, and the change of ids took what a fork is to be. */
 static int setup_process(void)
 {
     if (start.c->tier == BOX_TIER_B && sigaction(SIGTERM, &start.on_term, NULL) < 0)
         return -1;
-    return start.way->become == NULL ? close_range(3, ~0u, 0) : start.way->become();
+    return start.way->begin == NULL ? 0 : prctl(PR_SET_DUMPABLE, 1);
 }
 
 static int setup_filter(void)
@@ -147,8 +163,9 @@ static const struct {
     const char *name;
     int (*run)(void);
 } steps[] = {
-    {"streams", setup_streams}, {"rlimits", setup_rlimits}, {"landlock", setup_landlock},
-    {"ids", setup_ids},         {"process", setup_process}, {"seccomp", setup_filter},
+    {"streams", setup_streams},         {"rlimits", setup_rlimits}, {"landlock", setup_landlock},
+    {"descriptors", setup_descriptors}, {"ids", setup_ids},         {"process", setup_process},
+    {"seccomp", setup_filter},
 };
 
 static bool take_steps(void)

@@ -1,10 +1,13 @@
 /* The launcher from outside, for the keeper: what a tier needs, the namespaces, the ids in them, and the end. */
+#include "cgroup.h"
 #include "confine.h"
 #include "landlock.h"
 #include "scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -41,6 +44,7 @@ static int setup_tier_b(struct confinement *c, char why[160])
 int confinement_setup(struct confinement *c, uint32_t tier, char why[160])
 {
     c->tier = tier;
+    c->proc_is_hosts = false;
     c->landlock_abi = landlock_version();
     filter_build_all(tier, c->filters);
     c->uid_processes = c->config->two_ids ? 0 : 2; /* in the box's user namespace: the launcher and the init */

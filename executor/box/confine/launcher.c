@@ -14,9 +14,9 @@
 #include <grp.h>
 #include <linux/securebits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -170,8 +170,7 @@ static void setup_standard_streams(int socket)
 
 static void start_run(const struct confinement *c, int socket, int fds[RUN_FDS])
 {
-    struct birth birth = {
-        .c = c, .request = &request, .fds = fds, .socket = socket, .parent = getpid(), .may_share = can_share};
+    struct birth birth = {.c = c, .request = &request, .fds = fds, .socket = socket, .may_share = can_share};
     int status = 0;
     pid_t pid = birth_give(&birth);
     close_fds(fds, RUN_FDS);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* Beside the grants. What is not there is left out; of /proc nothing that tells of another process. OpenSSL takes a
  * configuration that is not there for none, but one that it may not read for an error. */

@@ -63,7 +63,7 @@ void ahead_begin(struct keeper *k, const char *message, size_t len)
     close_fds(&fd, 1);
     if (run->init_fd >= 0)
         return;
-    log_line("warning", "no process could be started ahead: %.127s: %s", note.step, strerror(note.error));
+    log_line("warn", "no process could be started ahead: %.127s: %s", note.step, strerror(note.error));
     ahead_drop(k);
 }
 
@@ -100,7 +100,7 @@ struct run *ahead_serve(struct keeper *k, const struct run *asked, const int giv
         run_wait(k, run);
     if (run->started_us != 0 || run->reply->cause == BOX_CAUSE_CANCEL)
         return run;
-    log_line("warning", "the process that was started ahead is of no use: %s",
+    log_line("warn", "the process that was started ahead is of no use: %s",
              error < 0 ? strerror(-error) : run->reply->message);
     return NULL;
 }

@@ -1,5 +1,5 @@
 /* The keeper: outside the slot's cgroup and namespaces. It owns the executor's socket, the output area and the
- * launcher, which it starts, admits, replaces when it dies, and ends; run.c has what happens in between. The keeper
+ * launcher (confine/launch.c), which it replaces when it dies; run.c has what happens in between. The keeper
  * never runs, and never trusts, anything that is inside. */
 #include "collect.h"
 #include "run.h"
@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -209,7 +208,7 @@ static void ensure_launcher(struct keeper *k)
     struct pollfd dead = {.fd = k->launcher.pid_fd, .events = POLLIN};
     if (k->launcher.pid_fd >= 0 && poll(&dead, 1, 0) == 0)
         return;
-    log_line("warning", "the launcher died and is replaced");
+    log_line("warn", "the launcher died and is replaced");
     keeper_stop_launcher(k);
     if (launcher_start(&k->launcher, &k->confinement, k->cgroup, warm_begin, why) < 0) {
         drop_tier(k);

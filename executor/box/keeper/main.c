@@ -2,9 +2,9 @@
  *
  * Two processes. This one becomes the KEEPER (keeper.c), outside of everything: it owns the executor's socket
  * (descriptor 3), the clock, the kill, the figures and the output. The LAUNCHER (launcher.c) is its child and pid 1 of
- * the box's user, pid, mount, net, uts, ipc and cgroup namespaces, whose root (root.c) it builds once from read-only
- * binds of what was granted. For each run it makes an INIT (init.c), pid 1 of a PID namespace of the run's own, in a
- * mount namespace with a fresh /work, /tmp, /dev/shm and /proc, and the init starts the PROGRAM:
+ * the box's user, pid, mount, net, uts and ipc namespaces, whose root (root.c) it builds once from read-only binds of
+ * what was granted. For each run it makes an INIT (init.c), pid 1 of a PID namespace of the run's own, in mount and
+ * cgroup namespaces of its own with a fresh /work, /tmp, /dev/shm and /proc, and the init starts the PROGRAM:
  *
  *   executor ─socket 3─ keeper ─socket─ launcher ─vfork─ init ─vfork─ program ─ whatever it starts
  *                         ├──── pidfd, report ─────────────┘             │
@@ -19,7 +19,7 @@
  * when everything in the run is dead, and only then reads figures and collects files.
  *
  * The box is a policy layer: the ceilings come from its own command line, and no request (request.c), whoever
- * sent it, gets above them. The program is held by, in this order: namespaces and the root, the cgroup (cgroup*.c) or,
+ * sent it, gets above them. The program is held by, in this order: namespaces and the root, the cgroup (cgroup.c) or,
  * without one, samples of /proc (tree.c), rlimits, Landlock (landlock.c), ids without capabilities, and the seccomp
  * filter (filter.c); all of them stand before the first byte of the user's runs.
  *
@@ -214,7 +214,7 @@ static void setup_tier(struct keeper *keeper, uint32_t asked)
             continue;
         if (keeper_try_tier(keeper, tier, why) == 0)
             return;
-        log_line(asked == tier ? "error" : "warning", "tier %s cannot be had: %s", tier_name(tier), why);
+        log_line(asked == tier ? "error" : "warn", "tier %s cannot be had: %s", tier_name(tier), why);
     }
     if (asked == BOX_TIER_NONE)
         die("this machine gives no isolation");

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +59,11 @@ static pid_t pid_of(int pid_fd)
     char name[64];
     snprintf(name, sizeof name, "/proc/self/fdinfo/%d", pid_fd);
     return (pid_t)read_number_at(AT_FDCWD, name, "Pid:");
+}
+
+static uint64_t less(uint64_t value, uint64_t base)
+{
+    return value > base ? value - base : 0;
 }
 
 /* CPU time since the exec, peak, kills. */

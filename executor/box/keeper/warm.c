@@ -65,7 +65,7 @@ void warm_end(struct keeper *k, struct warm_server *s)
         syscall(SYS_pidfd_send_signal, s->pid_fd, SIGKILL, NULL, 0);
         poll(&(struct pollfd){.fd = s->pid_fd, .events = POLLIN}, 1, START_MS); /* its memory is given back */
         if (message_send(k->launcher.socket, &word, 1, NULL, 0) < 0)
-            log_line("warning", "the launcher cannot reap a warm server"); /* it is seen to at the next run */
+            log_line("warn", "the launcher cannot reap a warm server"); /* it is seen to at the next run */
     }
     forget(s);
     on_change(k);
@@ -80,7 +80,7 @@ void warm_forget_all(struct keeper *k)
 
 void warm_fail(struct keeper *k, struct warm_server *s, const char *why)
 {
-    log_line("warning", "no warm server, so runs start cold: %s", why);
+    log_line("warn", "no warm server, so runs start cold: %s", why);
     k->no_warm_until_us = now_us() + REST_US;
     warm_end(k, s);
 }

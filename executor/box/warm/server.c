@@ -6,13 +6,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 bool warm_suits(const struct request *r)
@@ -45,10 +43,13 @@ static int write_string(int fd, const char *text)
     return write_all(fd, text == NULL ? "" : text, text == NULL ? 1 : strlen(text) + 1);
 }
 
-int warm_open_library(void)
+/* A sealed memfd, or -1. */
+static int open_library(void)
 {
     int fd = memfd_create("sentinel-warm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return fd < 0 || write_all(fd, warm_library, warm_library_size) < 0 || box_seal(fd) < 0 ? -1 : fd;
+    if (fd >= 0 && (write_all(fd, warm_library, warm_library_size) < 0 || box_seal(fd) < 0))
+        close_fds(&fd, 1);
+    return fd;
 }
 
 void warm_preload(struct request *r)
@@ -138,7 +139,7 @@ static int setup_folder(const struct confinement *c)
 /* Ends with the launcher. Whatever fails shows as a socket that closes. */
 static _Noreturn void server_exec(const struct confinement *c, struct request *r, int socket, pid_t launcher)
 {
-    int handover_fd = open_handover(c, r), library_fd = warm_open_library();
+    int handover_fd = open_handover(c, r), library_fd = open_library();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != launcher || handover_fd < 0 || library_fd < 0)
         _exit(1);
     if (c->tier == BOX_TIER_B)
@@ -170,14 +171,13 @@ static void server_start(const struct confinement *c, struct request *r, int kee
     close_fds(given, 2);
 }
 
+/* Its init waits beside us, so it never has our memory. */
 static void ahead_start(const struct confinement *c, struct request *r, int keeper_socket, int fds[RUN_FDS])
 {
-    struct birth birth = {
-        .c = c, .request = r, .fds = fds, .socket = keeper_socket, .parent = getpid(), .way = &way_ahead};
+    struct birth birth = {.c = c, .request = r, .fds = fds, .socket = keeper_socket, .way = &way_ahead};
     close(fds[RUN_BUNDLE]);
-    fds[RUN_BUNDLE] = warm_open_library();
+    fds[RUN_BUNDLE] = open_library();
     birth_give(&birth);
-    close_fds(fds, RUN_FDS);
 }
 
 void warm_begin(const struct confinement *c, struct request *r, int socket, int fds[RUN_FDS])
@@ -186,4 +186,5 @@ void warm_begin(const struct confinement *c, struct request *r, int socket, int 
         server_start(c, r, socket);
     else
         ahead_start(c, r, socket, fds);
+    close_fds(fds, RUN_FDS);
 }

@@ -1,6 +1,7 @@
-/* Warm servers. A server is the very command of a run, exec'd ahead of it by the launcher, with a library (door/) that
- * stops it at the door: the first call by which the interpreter touches its script. There it has started completely and
- * has read nothing of the user's. For each request it then forks an init, which is the cold run's (init.c), and the
+/* Starts that are spared, by warm servers and by programs that are started ahead of their files (way_ahead.c). A server
+ * is the very command of a run, exec'd ahead of it by the launcher, with a library (door/) that stops it at the door:
+ * the first call by which the interpreter touches its script. There it has started completely and has read nothing of
+ * the user's. For each request it then forks an init, which is the cold run's (init.c), and the
  * program that this forks goes on from the door. A server runs no byte of a user's and holds nothing of a request. */
 #ifndef SENTINEL_BOX_WARM_H
 #define SENTINEL_BOX_WARM_H
@@ -34,7 +35,6 @@ struct handover {
 extern const unsigned char warm_library[];
 extern const size_t warm_library_size;
 
-int warm_open_library(void);          /* a sealed memfd, or -1 */
 void warm_preload(struct request *r); /* the last in its environment, so that the door can take it off */
 
 /* Whether the request can be a server's, or have one started for it. */

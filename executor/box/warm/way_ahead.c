@@ -28,13 +28,10 @@ static int prepare(struct request *r, const int fds[RUN_FDS])
     return message_send(door_fds[0], r->names[0], len, NULL, 0);
 }
 
-/* What is left is the door's, which closes it when it goes on. */
-static int become(void)
+/* The door's, which closes them when it goes on. */
+static int place(void)
 {
-    if (dup2(door_fds[1], SERVER_SOCKET_FD) < 0 || dup2(library_fd, SERVER_LIBRARY_FD) < 0 ||
-        close_range(3, SERVER_SOCKET_FD - 1, 0) < 0 || close_range(SERVER_LIBRARY_FD + 1, ~0u, 0) < 0)
-        return -1;
-    return close_range(SERVER_HANDOVER_FD, SERVER_HANDOVER_FD, 0);
+    return dup2(door_fds[1], SERVER_SOCKET_FD) < 0 || dup2(library_fd, SERVER_LIBRARY_FD) < 0 ? -1 : 0;
 }
 
 /* The program's, that it goes on: one that ended, or passed the door without touching a file, is not the run. */
@@ -63,7 +60,7 @@ static int release(const struct confinement *c, pid_t program, int report_fd, in
     static alignas(struct box_request) char message[BOX_MESSAGE_MAX];
     static struct request request;
     int given[2];
-    close(door_fds[1]);
+    close_fds(&door_fds[1], 1);
     ssize_t got = message_receive(report_fd, message, sizeof message, given, 2, 0);
     if (got <= 0 || request_parse(message, (size_t)got, &c->config->most, &request) != NULL)
         _exit(1);
@@ -81,4 +78,10 @@ static int release(const struct confinement *c, pid_t program, int report_fd, in
     return error;
 }
 
-const struct way way_ahead = {.files_come_later = true, .prepare = prepare, .become = become, .release = release};
+const struct way way_ahead = {
+    .files_come_later = true,
+    .prepare = prepare,
+    .place = place,
+    .kept = {{SERVER_SOCKET_FD, SERVER_SOCKET_FD}, {SERVER_LIBRARY_FD, SERVER_LIBRARY_FD}},
+    .release = release,
+};

@@ -1,6 +1,6 @@
 /* The library in a warm server (warm.h): it stops the interpreter at the door, serves runs there, and is nothing but
- * the init and a few dead bytes to a program. In a process that was started ahead of its files (init.c) it does less:
- * it waits at the door until they are there.
+ * the init and a few dead bytes to a program. In a process that was started ahead of its files (way_ahead.c) it does
+ * less: it waits at the door until they are there.
  *
  * The calls below stand before libc's. All pass their arguments on; the first that names the script does so only when
  * its process is a program: serve() returns nowhere else. Before that call the interpreter has read its own files and
@@ -20,7 +20,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
 #include <stdarg.h>
@@ -75,7 +74,34 @@ static pid_t fork_program(void);
 
 static bool shares_memory; /* an init has the server's */
 static pid_t (*fork_interpreter)(void) = fork_program;
-static unsigned int first_fd; /* descriptors from 3 and below this are the interpreter's own */
+
+/* The last step stands behind the filter, which allows these two calls: the pipe tells the init how far it came. */
+static pid_t begin_by_fork(bool (*take_steps)(void), volatile struct outcome *outcome)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pid_t program = fork_interpreter();
+    struct outcome end = {.step = "fork"};
+    if (program == 0) {
+        bool done = dup2(ends[1], OUTCOME_FD) == OUTCOME_FD && take_steps();
+        outcome->at_us = now_us();
+        end = *outcome;
+        if (write(OUTCOME_FD, &end, sizeof end) != sizeof end || !done)
+            _exit(1);
+        close(OUTCOME_FD);
+        return 0;
+    }
+    close(ends[1]);
+    while (program > 0 && read(ends[0], &end, sizeof end) < 0 && errno == EINTR)
+        ;
+    *outcome = end;
+    close(ends[0]);
+    return program;
+}
+
+/* A fork keeps the interpreter's own descriptors, and its pipe until its last step is done. */
+static struct way way_fork = {.begin = begin_by_fork, .kept = {{OUTCOME_FD, OUTCOME_FD}}};
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
@@ -144,10 +170,13 @@ static void say_ready(void)
         shares_memory = birth_can_share(); /* Ruby has something to do at its forks, in the parent as well */
     }
     int own = count_numbers("/proc/self/fd", 3, OUTCOME_FD);
-    first_fd = 3 + (unsigned int)own;
+    if (own > 0) {
+        way_fork.kept[1] = way_fork.kept[0];
+        way_fork.kept[0] = (struct fd_range){3, 2 + (unsigned int)own};
+    }
     if (count_numbers("/proc/self/task", 1, INT_MAX) != 1)
         note = (struct note){.kind = NOTE_FAILED, .error = ENOTSUP, .step = "more than one thread"};
-    else if (own > most || count_numbers("/proc/self/fd", 3, (int)first_fd) != own)
+    else if (own > most || count_numbers("/proc/self/fd", 3, 3 + own) != own)
         note = (struct note){.kind = NOTE_FAILED, .error = ENOTSUP, .step = "descriptors of the interpreter's own"};
     if (message_send(SERVER_SOCKET_FD, &note, sizeof note, NULL, 0) < 0 || note.kind == NOTE_FAILED)
         _exit(1);
@@ -164,41 +193,6 @@ static pid_t fork_program(void)
         syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, RSEQ_AREA, 0, RSEQ_SIG);
     return pid;
 }
-
-/* The last step stands behind the filter, which allows these two calls: the pipe tells the init how far it came. */
-static pid_t begin_by_fork(bool (*take_steps)(void), volatile struct outcome *outcome)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -1;
-    pid_t program = fork_interpreter();
-    struct outcome end = {.step = "fork"};
-    if (program == 0) {
-        bool done = dup2(ends[1], OUTCOME_FD) == OUTCOME_FD && take_steps();
-        outcome->at_us = now_us();
-        end = *outcome;
-        if (write(OUTCOME_FD, &end, sizeof end) != sizeof end || !done)
-            _exit(1);
-        close(OUTCOME_FD);
-        return 0;
-    }
-    close(ends[1]);
-    while (program > 0 && read(ends[0], &end, sizeof end) < 0 && errno == EINTR)
-        ;
-    *outcome = end;
-    close(ends[0]);
-    return program;
-}
-
-/* A fork keeps the interpreter's own descriptors, and its pipe until its last step is done. */
-static int become_program(void)
-{
-    if (close_range(first_fd, OUTCOME_FD - 1, 0) < 0 || close_range(OUTCOME_FD + 1, ~0u, 0) < 0)
-        return -1;
-    return prctl(PR_SET_DUMPABLE, 1); /* the change of ids took it */
-}
-
-static const struct way way_fork = {.begin = begin_by_fork, .become = become_program};
 
 static __attribute__((noinline)) void clear_near(void)
 {
@@ -226,7 +220,6 @@ static bool serve_run(const struct confinement *c, size_t len, int fds[RUN_FDS])
                           .request = &request,
                           .fds = fds,
                           .socket = SERVER_SOCKET_FD,
-                          .parent = getpid(),
                           .way = &way_fork,
                           .may_share = shares_memory};
     pid_t pid = birth_give(&birth);
