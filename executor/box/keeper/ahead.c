@@ -92,7 +92,6 @@ struct run *ahead_serve(struct keeper *k, const struct run *asked, const int giv
     run->request = asked->request;
     run->reply = asked->reply;
     run->asked_us = asked->asked_us;
-    run->next_look_us = 0;
     run->reply->warm = BOX_WARM;
     int error = message_send(run->report_fd, asked->message, asked->message_len, fds, 2);
     close_fds(fds, 1);

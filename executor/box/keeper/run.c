@@ -22,6 +22,7 @@
 enum {
     LOOK_AGAIN_US = 100000, /* how late an out-of-memory kill of a part of the run may be noticed */
     SAMPLE_US = 10000,      /* without a cgroup */
+    FIRST_LOOK_US = 2000,   /* whether it runs; short ones have ended by then */
     DRAIN_MAX = 4 << 20,    /* bytes read of a stream after the end */
     SCRATCH_INODES = 16384, /* tier B's files, as many as tier A's tmpfs has */
     TASKS_SLACK = 32,       /* tier B's processes: a walk of a living tree counts some twice */
@@ -168,40 +169,6 @@ static uint64_t next_look(const struct keeper *k, const struct run *run, uint64_
     return look_us < end_us ? look_us : end_us;
 }
 
-/* Looks at the figures, ends what is above its limit, and says when to look again. */
-static void on_time(struct keeper *k, struct run *run)
-{
-    const struct box_limits *l = &run->request->head.limits;
-    uint64_t now = now_us();
-    if (run->killed_us != 0) {
-        run->next_look_us = run->killed_us + KILL_MAX_US;
-        return;
-    }
-    if (run->started_us == 0) {
-        run->next_look_us = run->asked_us + SETUP_MAX_US;
-        return;
-    }
-    if (run->ended_us != 0)
-        cgroup_let_die(k->cgroup); /* what the program left is slow to die */
-    struct cgroup_use use = {0};
-    look(k, run, &use);
-    if (output_is_over(run))
-        end_run(k, run, BOX_CAUSE_OUTPUT);
-    else if (use.oom_kills > 0 || (k->cgroup == NULL && use.memory_peak > l->memory_bytes))
-        end_run(k, run, BOX_CAUSE_MEMORY);
-    else if (use.cpu_us > l->cpu_us)
-        end_run(k, run, BOX_CAUSE_CPU);
-    else if (now >= run->started_us + l->wall_us)
-        end_run(k, run, BOX_CAUSE_WALL);
-    else if (k->confinement.tier == BOX_TIER_B)
-        look_around(k, run);
-    if (run->killed_us != 0) {
-        run->next_look_us = now + KILL_MAX_US;
-        return;
-    }
-    run->next_look_us = next_look(k, run, use.cpu_us);
-}
-
 static void on_executor(struct keeper *k, struct run *run)
 {
     union {
@@ -281,13 +248,16 @@ static void on_server(struct keeper *k, struct run *run)
     close_fds(&fd, 1);
 }
 
-static void on_report(struct keeper *k, struct run *run)
+/* One note. False when there is none. */
+static bool take_note(struct keeper *k, struct run *run)
 {
     struct note note;
     int fd = -1;
-    ssize_t got = message_receive(run->report_fd, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
+    ssize_t got = -EAGAIN;
+    if (run->report_fd >= 0)
+        got = message_receive(run->report_fd, &note, sizeof note, &fd, 1, MSG_DONTWAIT);
     if (got == -EAGAIN)
-        return;
+        return false;
     if (got != sizeof note) {
         close_fds(&run->report_fd, 1); /* the init ended; its pidfd says when all is dead */
         if (run->init_fd < 0 && run->server == NULL)
@@ -312,13 +282,58 @@ static void on_report(struct keeper *k, struct run *run)
         run->init_told = true;
     }
     close_fds(&fd, 1);
+    return true;
 }
 
-/* The program may write before its init could say that it runs: on_time() then ends it a moment later. */
+/* What the init has said since. A wake-up for each note would be dear beside a short run: once the init can be waited
+ * for, they are read when there is another reason to look. */
+static void on_report(struct keeper *k, struct run *run)
+{
+    while (take_note(k, run))
+        ;
+}
+
+/* Looks at the figures, ends what is above its limit, and says when to look again. */
+static void on_time(struct keeper *k, struct run *run)
+{
+    const struct box_limits *l = &run->request->head.limits;
+    uint64_t now = now_us();
+    on_report(k, run);
+    if (run->dead || now < run->next_look_us) /* it says that it runs since a moment ago */
+        return;
+    if (run->killed_us != 0) {
+        run->next_look_us = run->killed_us + KILL_MAX_US;
+        return;
+    }
+    if (run->started_us == 0) {
+        run->next_look_us = now + FIRST_LOOK_US;
+        return;
+    }
+    if (run->ended_us != 0)
+        cgroup_let_die(k->cgroup); /* what the program left is slow to die */
+    struct cgroup_use use = {0};
+    look(k, run, &use);
+    if (output_is_over(run))
+        end_run(k, run, BOX_CAUSE_OUTPUT);
+    else if (use.oom_kills > 0 || (k->cgroup == NULL && use.memory_peak > l->memory_bytes))
+        end_run(k, run, BOX_CAUSE_MEMORY);
+    else if (use.cpu_us > l->cpu_us)
+        end_run(k, run, BOX_CAUSE_CPU);
+    else if (now >= run->started_us + l->wall_us)
+        end_run(k, run, BOX_CAUSE_WALL);
+    else if (k->confinement.tier == BOX_TIER_B)
+        look_around(k, run);
+    if (run->killed_us != 0) {
+        run->next_look_us = now + KILL_MAX_US;
+        return;
+    }
+    run->next_look_us = next_look(k, run, use.cpu_us);
+}
+
 static void on_output(struct run *run, struct stream *s)
 {
     stream_read(s, run->request->head.limits.output_bytes);
-    if (output_is_over(run) && run->started_us != 0)
+    if (output_is_over(run))
         run->next_look_us = 0;
 }
 
@@ -330,16 +345,15 @@ static void dispatch(struct keeper *k, struct run *run, const struct pollfd even
         k->leaving = true;
         end_run(k, run, BOX_CAUSE_CANCEL);
     }
-    /* The report before the death, so that an exit is never taken for a kill. */
-    if (events[EVENT_REPORT].revents != 0)
+    /* The report before a death, so that an exit is never taken for a kill. */
+    if (events[EVENT_REPORT].revents != 0 || (events[EVENT_LAUNCHER].revents != 0 && run->init_fd >= 0))
         on_report(k, run);
     if (events[EVENT_STDOUT].revents != 0)
         on_output(run, &run->streams[0]);
     if (events[EVENT_STDERR].revents != 0)
         on_output(run, &run->streams[1]);
     if (events[EVENT_INIT].revents != 0) {
-        while (run->report_fd >= 0 && (poll(&(struct pollfd){.fd = run->report_fd, .events = POLLIN}, 1, 0) > 0))
-            on_report(k, run);
+        on_report(k, run);
         run->dead = true;
     }
     /* A launcher that dies closes its socket, then takes the init along: the cause may be told after the effect. */
@@ -367,7 +381,7 @@ void run_wait(struct keeper *k, struct run *run)
             [EVENT_SIGNAL] = {.fd = k->leaving ? -1 : k->signal_fd, .events = POLLIN},
             [EVENT_LAUNCHER] = {.fd = k->launcher.socket, .events = POLLIN},
             [EVENT_SERVER] = {.fd = run->server == NULL ? -1 : run->server->socket, .events = POLLIN},
-            [EVENT_REPORT] = {.fd = run->report_fd, .events = POLLIN},
+            [EVENT_REPORT] = {.fd = run->init_fd < 0 ? run->report_fd : -1, .events = POLLIN},
             [EVENT_STDOUT] = {.fd = run->streams[0].fd, .events = POLLIN},
             [EVENT_STDERR] = {.fd = run->streams[1].fd, .events = POLLIN},
             [EVENT_INIT] = {.fd = run->init_fd, .events = POLLIN},
@@ -558,6 +572,7 @@ void run_init(struct run *run, const struct keeper *k, const struct request *req
         .work_fd = -1,
         .asked_us = now_us(),
     };
+    run->next_look_us = run->asked_us + FIRST_LOOK_US;
     *reply = (struct box_reply){
         .magic = BOX_MAGIC, .version = BOX_VERSION, .type = BOX_TYPE_REPLY, .id = request->head.id, .exit_code = -1};
 }
