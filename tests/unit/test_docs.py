@@ -61,6 +61,8 @@ def check_alerts():
     path = MONITORING / "alerts.yml"
     done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True)
     ok(done.returncode == 0, "promtool takes alerts.yml", done.stdout + done.stderr)
+    done = subprocess.run(["promtool", "test", "rules", TOP / "tests/unit/alerts.yml"], capture_output=True, text=True)
+    ok(done.returncode == 0, "alerts fire when they should", done.stdout + done.stderr)
     rules = [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
     used, unknown = unknown_metrics(rule["expr"] for rule in rules)
     ok(used > 10 and not unknown, "each metric in a rule is there", unknown)
