@@ -1,4 +1,4 @@
-/* One connection to Redis on a libuv loop, over hiredis; nothing else in the project includes it. Reconnects with
+/* One connection to Redis on a libuv loop, over hiredis; only redis_*.c call it. Reconnects with
  * backoff and jitter, gives every command a deadline, loads scripts again when the server forgot them.
  * The program must ignore SIGPIPE: hiredis writes with write(2). */
 #ifndef SENTINEL_REDIS_CLIENT_H

@@ -79,6 +79,13 @@ static struct metric *const all[] = {
     &store_metric_connects,
 };
 
+/* Of a counter that is not there before its first event, Prometheus sees no increase. */
+void figures_begin(const char *language)
+{
+    metric_add(&figure_jobs, 0, language, "failed");
+    metric_add(&figure_jobs, 0, language, "given_back");
+}
+
 char *figures_text(const struct figures_now *now)
 {
     struct buf text = {0};

@@ -25,6 +25,9 @@ extern struct metric figure_errands; /* kind: prepare or sweep; outcome: done or
 extern struct metric figure_run_setup_seconds;
 extern struct metric figure_run_cleanup_seconds;
 
+/* For each language that is served, before jobs are: what alerts count is there as 0. */
+void figures_begin(const char *language);
+
 /* How things are now, asked for at each scrape. */
 struct figures_now {
     int64_t slots, slots_up, slots_busy;

@@ -410,6 +410,7 @@ static void detect_versions(struct executor *x)
     x->served = xcalloc(x->langs.count, sizeof *x->served);
     for (size_t i = 0; i < x->langs.count; i++) {
         x->served[i].lang = &x->langs.langs[i];
+        figures_begin(x->langs.langs[i].name);
         detect_version(&x->served[i]);
     }
 }

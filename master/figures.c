@@ -88,6 +88,10 @@ static void take_counters(const struct master *master, const struct store_counte
         metric_set(&waiting, (double)rows[i].waiting, language);
         metric_set(&running, (double)rows[i].running, language);
         metric_set(&dead, (double)rows[i].dead, language);
+        /* Not yet counted is 0: of a counter that was not there before, Prometheus sees no increase. */
+        metric_set(&enqueued, 0, language);
+        metric_set(&requeued, 0, language);
+        metric_set(&finished, 0, language, job_state_name(JOB_FAILED));
         for (size_t k = 0; k < rows[i].counter_count; k++)
             take_counter(language, &rows[i].counters[k]);
     }

@@ -90,6 +90,26 @@ def test_master_and_executor_count_what_happens(watched):
     assert value(of, "sentinel_executor_slots", state="idle") == 2
 
 
+def test_runs_that_a_box_fails_are_counted(make_service):
+    """By what alerts look at, and from 0 on: of a counter that is not there before, Prometheus sees no increase."""
+    port = harness.free_port()
+    service = make_service(languages=("bash",), slots=1, metrics_port=port, scratch_mb=1, max_code_bytes=2_000_000)
+
+    def counted():
+        """Jobs that the executor gave back, that went back, and that were given up on; runs that failed."""
+        own, all_of = parse(scrape(f"http://127.0.0.1:{port}")), parse(scrape(service.client.url))
+        return (own["sentinel_executor_jobs_total", frozenset({("language", "bash"), ("outcome", "given_back")})],
+                all_of["sentinel_jobs_requeued_total", frozenset({("language", "bash")})],
+                all_of["sentinel_jobs_finished_total", frozenset({("language", "bash"), ("state", "failed")})],
+                value(own, "sentinel_executor_run_failures_total"))
+
+    assert counted() == (0, 0, 0, 0)
+    submission = {"language": "bash", "code": "#" * 1_500_000}  # which the box has no room for
+    job = service.client.finish(service.client.submit(submission))
+    assert job["status"] == "failed" and "given up after 3 attempts" in job["reason"], job
+    harness.wait_until(lambda: counted() == (3, 2, 1, 6), "each attempt of two runs is counted")
+
+
 def test_hostile_words_do_not_make_it_grow(make_service):
     service = make_service()
     long = "x" * 2000

@@ -79,6 +79,15 @@ def test_memory_holds_the_biggest_run(deployed, settings, language):
     assert need * 2**20 <= quantity(pod["spec"]["containers"][0]["resources"]["limits"]["memory"])
 
 
+@pytest.mark.parametrize("overlay", manifests.OVERLAYS)
+def test_masters_take_what_somebody_runs(overlay):
+    """A job of a language without an executor would wait until it expires."""
+    objects = manifests.overlay(overlay)
+    taken = environment(pods(objects)["Deployment/sentinel-master"], objects).get("SENTINEL_LANGUAGES", "all")
+    served = sorted(name.rpartition("-")[2] for name in pods(objects) if "/sentinel-executor-" in name)
+    assert (LANGUAGES if taken == "all" else sorted(taken.split(","))) == served
+
+
 def test_jobs_are_the_deployments_pods():
     """A submission's own Kubernetes Job (000) differs from an executor that stays by its end alone."""
     jobs = pods(manifests.overlay("dev-jobs"))

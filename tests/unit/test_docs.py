@@ -56,11 +56,21 @@ def unknown_metrics(expressions):
     return len(used), {name for name in used if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & known}
 
 
+def check_suites():
+    """`./dev help` lists each suite."""
+    known = re.findall(r'^    "([a-z0-9-]+)": ', (TOP / "tools/dev/suites.py").read_text(), re.M)
+    listed = re.search(r"Suites: (.*?) ARGUMENTs", (TOP / "tools/dev/__main__.py").read_text(), re.S)[1]
+    missing = set(known) - set(re.findall(r"[a-z0-9-]+", listed))
+    ok(len(known) > 20 and not missing, "./dev help lists each suite", missing)
+
+
 def check_alerts():
     """Each metric in a rule is one of ours, each alert has its row in OPERATIONS.md, and Prometheus takes the file."""
     path = MONITORING / "alerts.yml"
     done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True)
     ok(done.returncode == 0, "promtool takes alerts.yml", done.stdout + done.stderr)
+    done = subprocess.run(["promtool", "test", "rules", TOP / "tests/unit/alerts.yml"], capture_output=True, text=True)
+    ok(done.returncode == 0, "alerts fire when they should", done.stdout + done.stderr)
     rules = [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
     used, unknown = unknown_metrics(rule["expr"] for rule in rules)
     ok(used > 10 and not unknown, "each metric in a rule is there", unknown)
@@ -130,6 +140,7 @@ def check_dashboard():
 check_settings(sys.argv[1])
 check_languages()
 check_links()
+check_suites()
 check_alerts()
 check_what_is_ill()
 check_named_tests()
