@@ -15,6 +15,10 @@ URL = os.environ.get("SENTINEL_URL")
 ESTATE, LOG_SIZES = pytest.StashKey(), pytest.StashKey()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "security: those who mean harm, and what is kept from them (./dev test security)")
+
+
 class Estate:
     """All services of this session, and what must be true when they are gone."""
 

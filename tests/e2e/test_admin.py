@@ -28,6 +28,7 @@ def audited(service, **fields):
     return [line for line in lines if fields.items() <= line.items()]
 
 
+@pytest.mark.security
 def test_only_an_admin_may(make_service, keys):
     user, monitor = keys.add("alice"), keys.add("watch", "monitor")
     keys.add("root", "admin")
@@ -42,6 +43,7 @@ def test_only_an_admin_may(make_service, keys):
     assert audited(service, key="alice", client="127.0.0.1", method="POST", path="/api/v1/admin/cleanup")
 
 
+@pytest.mark.security
 def test_without_keys_nobody_is_admin(client):
     for method, path in ROUTES:
         check_error(client.request(method, path), 403, "no_admin_key", "Authorization")
@@ -197,6 +199,7 @@ def test_dead_jobs_are_listed_and_sent_again(make_service, keys):
     check_error(service.client.post("/api/v1/admin/retry/nonsense"), 404)
 
 
+@pytest.mark.security
 def test_keys_are_listed_without_their_hashes(make_service, keys):
     root = keys.add("root", "admin")
     keys.add("alice")

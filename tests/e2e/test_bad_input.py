@@ -9,6 +9,8 @@ import pytest
 from client import Raw, check_error
 from service import wait_until
 
+pytestmark = pytest.mark.security
+
 MIB = 1024 * 1024
 ID = "python-" + str(uuid.UUID(int=7, version=4))
 ONE_TEST = {"input": "", "expected": ""}

@@ -162,6 +162,7 @@ def test_a_receiver_that_hangs_is_tried_again(make_service, receiver):
     go.set()
 
 
+@pytest.mark.security
 def test_a_receiver_that_sends_without_end_is_cut_off(calling, receiver):
     def answer(handler):
         handler.send_response(200)
@@ -209,6 +210,7 @@ ADDRESSES = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "213070643
              "169.254.169.254", "192.168.255.254", "[fd00:ec2::254]", "[64:ff9b::7f00:1]"]
 
 
+@pytest.mark.security
 def test_closed_addresses_are_refused(make_service, receiver):
     """By the address that a name came to, whatever way it is written; and at once, for no time makes it public."""
     server = receiver(200, host="")
@@ -221,6 +223,7 @@ def test_closed_addresses_are_refused(make_service, receiver):
     assert server.got == []
 
 
+@pytest.mark.security
 def test_the_environments_proxy_is_not_used(make_service, receiver):
     server, proxy = receiver(200), receiver(200)
     service = make_service(languages=("python",), **SETTINGS)
@@ -270,6 +273,7 @@ def test_redis_keeps_what_is_due(make_service, receiver):
     assert callback_of(service.client, job_id, "delivered")["attempts"] == 2
 
 
+@pytest.mark.security
 @pytest.mark.parametrize("url", ["", "ftp://example.org/", "example.org", "http://", "https:///x", "http://a b/", "http://ü/",
                                  "http://user:secret@example.org/", "http://example.org/" + "x" * 2048, 7, None,
                                  "javascript:alert(1)", "http://a\nb/"])

@@ -273,6 +273,7 @@ def is_whole(client, job_id):
             return False
 
 
+@pytest.mark.security
 def test_unread_streams_are_bounded(make_service):
     """While two clients read nothing of their ten megabytes each, another's stream is cut; later it is whole."""
     service = make_service(languages=("python",), max_held_mb=24)
@@ -287,6 +288,7 @@ def test_unread_streams_are_bounded(make_service):
     wait_until(lambda: is_whole(service.client, job_id), "who did not read has left", 60)
 
 
+@pytest.mark.security
 def test_a_job_is_its_keys_own(make_service, tmp_path):
     keys = Keys(tmp_path / "keys")
     alice, bob, root = keys.add("alice"), keys.add("bob"), keys.add("root", "admin")

@@ -93,6 +93,7 @@ print("found", found)
 """
 
 
+@pytest.mark.security
 def test_nothing_is_left_for_the_next_test(client):
     job = client.python(LEAVE_AND_LOOK, testCases=[{"input": "", "expected": ""}] * 12)
     assert {run["stdout"].splitlines()[0] for run in job["testCases"]} == {"found []"}, job
@@ -119,6 +120,7 @@ print(len(pids))
 """
 
 
+@pytest.mark.security
 def test_a_daemon_does_not_outlive_its_run(client):
     job = client.python(DAEMON, limits={"wallTimeMs": 20000}, testCases=[{"input": "", "expected": "parent leaves"}] * 4)
     assert job["verdict"] == "accepted", f"its output is complete, though a daemon holds it open: {job}"
@@ -133,6 +135,7 @@ def kept(job):
     return sum(len(run["stdout"].encode()) + len(run["stderr"].encode()) for run in job["testCases"])
 
 
+@pytest.mark.security
 def test_whole_jobs_output_is_capped(client):
     """100 tests, each within its own cap, are 6 MB together: all compared in full, 4 MB kept."""
     tests = [{"input": str(k % 10), "expected": str(k % 10) * 60_000} for k in range(100)]
@@ -144,6 +147,7 @@ def test_whole_jobs_output_is_capped(client):
         assert run["truncated"] or run["stdout"] == test["expected"] + "\n"
 
 
+@pytest.mark.security
 def test_a_hundred_floods(client):
     tests = [{"input": "", "expected": ""}] * 100
     job = client.python("while True:\n    print('x' * 65536)", testCases=tests, limits={"outputKb": 4096})

@@ -7,10 +7,13 @@ import os
 from urllib.parse import urlsplit
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 
 import contract
 from requests_from_contract import requests
+
+pytestmark = pytest.mark.security
 
 REQUESTS = int(os.environ.get("SENTINEL_TEST_REQUESTS", "2000"))
 EACH = 20  # requests over one connection

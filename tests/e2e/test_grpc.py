@@ -158,6 +158,7 @@ def test_text_must_be_utf8(rpc):
         refused(lambda: call(data, timeout=PATIENCE), Code.INVALID_ARGUMENT, f"{name} must be UTF-8", sentinel_field=name)
 
 
+@pytest.mark.security
 def test_what_is_no_message(rpc):
     for path, answer in (("/executor.CodeExecutor/Execute", "executor.ExecuteResponse"),
                          ("/grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckResponse")):
@@ -182,6 +183,7 @@ def test_a_compressed_message(rpc):
             Code.UNIMPLEMENTED)
 
 
+@pytest.mark.security
 def test_too_large(make_service, rpc_of):
     client = rpc_of(make_service(max_body_kb=64))
     refused(lambda: client.execute(language="python", code="#" * 70_000), Code.RESOURCE_EXHAUSTED, "larger than 65536 bytes",
@@ -189,6 +191,7 @@ def test_too_large(make_service, rpc_of):
     assert client.check() == SERVING, "the connection goes on"
 
 
+@pytest.mark.security
 def test_large_metadata(make_service, rpc_of):
     client = rpc_of(make_service())
     refused(lambda: client.health(metadata=[(f"x-{i}", "v" * 200) for i in range(100)]), Code.RESOURCE_EXHAUSTED)
@@ -300,6 +303,7 @@ def test_reflection_of_names(rpc):
 
 # ---- who may ---------------------------------------------------------------------------------------------------------
 
+@pytest.mark.security
 def test_keys(make_service, rpc_of, tmp_path):
     keys = Keys(tmp_path / "keys")
     alice, eye, bob = keys.add("alice"), keys.add("eye", "monitor"), keys.add("bob")
@@ -318,6 +322,7 @@ def test_keys(make_service, rpc_of, tmp_path):
     assert nobody.reflect({"list_services": ""})
 
 
+@pytest.mark.security
 def test_keys_of_reflection_and_health(make_service, rpc_of, tmp_path):
     keys = Keys(tmp_path / "keys")
     token = keys.add("alice")
@@ -328,6 +333,7 @@ def test_keys_of_reflection_and_health(make_service, rpc_of, tmp_path):
     assert nobody.check() == SERVING and alice.health().version and alice.reflect({"list_services": ""}, version="v1alpha")
 
 
+@pytest.mark.security
 def test_rate_limit(make_service, rpc_of):
     service = make_service(rate_ip=1, rate_ip_burst=3)
     client = rpc_of(service)

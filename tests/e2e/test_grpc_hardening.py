@@ -10,6 +10,8 @@ from grpc_client import (CHECK, CONTINUATION, DATA, END_HEADERS, END_STREAM, EXE
                          request_headers, text, with_prefix)
 from service import wait_until
 
+pytestmark = pytest.mark.security
+
 OK, INVALID, DEADLINE, EXHAUSTED, UNIMPLEMENTED = 0, 3, 4, 8, 12
 NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM = 0, 1, 7
 EMPTY = with_prefix(b"")

@@ -12,6 +12,8 @@ import pytest
 from client import Raw, check_error
 from service import wait_until
 
+pytestmark = pytest.mark.security
+
 MIB = 1024 * 1024
 LARGE = 7 * MIB
 

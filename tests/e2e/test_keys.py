@@ -13,6 +13,8 @@ from client import Client, check_error
 from keys import Keys
 from service import wait_until
 
+pytestmark = pytest.mark.security
+
 CODE = {"language": "python", "code": "print(1)"}
 
 

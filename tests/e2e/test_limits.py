@@ -13,6 +13,8 @@ from client import Client, Raw, check_error
 from keys import Keys
 from service import wait_until
 
+pytestmark = pytest.mark.security
+
 PATH = "/job/python-00000000-0000-4000-8000-000000000000"  # a cheap call that is limited
 
 

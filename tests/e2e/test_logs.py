@@ -3,6 +3,8 @@
 import json
 import signal
 
+import pytest
+
 from client import Client
 from keys import Keys
 from service import wait_until
@@ -63,6 +65,7 @@ def test_log_files_are_opened_again(make_service, tmp_path):
     assert executor.alive() and service.client.python("print(1)")["output"] == "1"
 
 
+@pytest.mark.security
 def test_no_secret_is_told_anywhere(make_service, tmp_path):
     keys = Keys(tmp_path / "keys")
     user, root = keys.add("alice"), keys.add("root", "admin")

@@ -110,6 +110,7 @@ def test_runs_that_a_box_fails_are_counted(make_service):
     harness.wait_until(lambda: counted() == (3, 2, 1, 6), "each attempt of two runs is counted")
 
 
+@pytest.mark.security
 def test_hostile_words_do_not_make_it_grow(make_service):
     service = make_service()
     long = "x" * 2000
@@ -128,6 +129,7 @@ def test_hostile_words_do_not_make_it_grow(make_service):
     assert not promtool(text)
 
 
+@pytest.mark.security
 def test_who_may_read_it(make_service, tmp_path):
     keys = Keys(tmp_path / "keys")
     user, monitor, root = keys.add("alice"), keys.add("watch", "monitor"), keys.add("root", "admin")
@@ -151,6 +153,7 @@ def test_it_is_there_without_redis(make_service):
     assert "sentinel_queue_waiting_jobs" not in text and not promtool(text)
 
 
+@pytest.mark.security
 def test_the_executors_port_is_hard_to_hurt(watched):
     class Port:
         url = watched.executor_url

@@ -1,6 +1,9 @@
 """SENTINEL_MIN_TIER: an executor whose machine gives less takes no job, is never ready, and ends with a failure."""
 
+import pytest
 
+
+@pytest.mark.security
 def test_below_the_least_tier_no_job_is_taken(make_service):
     service = make_service()
     job_id = service.client.submit({"language": "python", "code": "print('in A-')"})

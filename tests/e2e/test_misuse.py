@@ -14,6 +14,8 @@ from client import check_error
 from keys import Keys
 from service import wait_until
 
+pytestmark = pytest.mark.security
+
 CODE = {"language": "python", "code": "print(1)"}
 BURST_IP, BURST_KEY = 40, 150
 NOWHERE = "/job/python-00000000-0000-4000-8000-000000000000"

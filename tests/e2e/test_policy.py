@@ -4,6 +4,8 @@ import pytest
 
 from client import check_error
 
+pytestmark = pytest.mark.security
+
 HOSTILE = {"language": "python", "code": "print(1)\nimport subprocess\n"}
 
 

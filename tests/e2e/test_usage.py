@@ -1,5 +1,6 @@
 """/api/v1/metrics: who executed how much, from Redis' buckets of an hour."""
 
+import pytest
 import redis
 
 from client import Client, check_error
@@ -42,6 +43,7 @@ def test_executions_are_summed_up(make_service):
     check_error(client.get("/api/v1/metrics/user/a%00b"), 422, field="id")
 
 
+@pytest.mark.security
 def test_a_key_sees_its_own(make_service, tmp_path):
     keys = Keys(tmp_path / "keys")
     alice, bob, root = keys.add("alice"), keys.add("bob"), keys.add("root", "admin")

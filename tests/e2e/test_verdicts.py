@@ -7,6 +7,8 @@ import pytest
 
 from evidence import check_evidence
 
+pytestmark = pytest.mark.security
+
 PROGRAMS = Path(__file__).parent / "odd_programs"
 LANGUAGES = {".py": "python", ".c": "c"}
 KIB = 1024

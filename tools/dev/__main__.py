@@ -7,9 +7,10 @@
   down        end what ./dev up --detach started
   test [SUITE…] [-- ARGUMENT…]
               build with sanitizers and run suites; the last line is "N passed, N failed". Suites: unit integration k8s
-              fuzz model sandbox warm e2e chaos-short soak-short waiters-short (all of these without a name), chaos, debian13,
-              fuzz-http, load, soak, versions, vm, vm-backports, vm-languages, waiters, images, container, autoscale,
-              deliver. ARGUMENTs go to pytest or meson test
+              fuzz model sandbox warm e2e chaos-short soak-short waiters-short (all of these without a name), security (of
+              unit, fuzz, sandbox and e2e, what is about those who mean harm), chaos, debian13, fuzz-http, load, soak,
+              versions, vm, vm-backports, vm-languages, waiters, images, container, autoscale, deliver. ARGUMENTs go to
+              pytest or meson test
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
               build the images of the master and of each language's executor with docker, podman or buildah; the bases
               are made of Debian's packages, or with --pull taken from the registry

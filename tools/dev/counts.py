@@ -18,6 +18,11 @@ class Count:
         self.failed += 1
         self.complaints.append(complaint)
 
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.complaints += other.complaints
+
 
 def must_sandbox():
     return os.environ.get("SENTINEL_MUST_SANDBOX") == "1"

@@ -19,7 +19,7 @@ from images import build_all
 from paths import ASAN, BOX, EXECUTOR, MASTER, RELEASE, TOP
 from progress import Failure, from_first, run, say
 
-PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-v"]
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "--strict-markers", "-v"]
 PROBE, WARM_PROBE = "executor/selftest/sentinel-probe", "executor/selftest/sentinel-probe-dynamic"
 
 
@@ -82,6 +82,23 @@ def e2e(extra, suite="e2e", requests=2000):
     # A sanitized build is slower: fewer jobs at once.
     return pytest_suite(suite, {"SENTINEL_BUILD": str(ASAN), "SENTINEL_TEST_JOBS": "150",
                                 "SENTINEL_TEST_REQUESTS": str(requests)}, extra, folder="e2e")
+
+
+def security(extra):
+    """The box's suite, which holds the abuse catalogue, and of unit, fuzz and e2e what is marked: as a suite in meson.build, by
+    pytest's marker."""
+    if extra:
+        raise Failure("security is of several suites and takes no arguments: give them to unit, fuzz, sandbox or e2e")
+    parts = {"unit or fuzz": meson_suite("security", []), "sandbox": sandbox([]), "e2e": e2e(["-m", "security"], "security")}
+    total = Count()
+    for name, part in parts.items():
+        if part is None:
+            say(f"  of {name} nothing: what it needs is not here (libh2o)")
+            continue
+        if not part.passed and not part.failed:
+            part.fail(f"security: no test of {name} is marked")
+        total.add(part)
+    return total
 
 
 def load(extra):
@@ -308,6 +325,7 @@ SUITES = {
     "sandbox": sandbox,
     "warm": warm,
     "e2e": e2e,
+    "security": security,
     "chaos-short": lambda extra: chaos(extra, "chaos-short", jobs=300, seeds=1),
     "chaos": chaos,
     "waiters-short": lambda extra: waiters(extra, "waiters-short", 1000),
@@ -355,7 +373,6 @@ def test(arguments):
         for complaint in count.complaints:
             say(f"  FAILED {complaint}")
         say(f"{name:<12} {count.passed:5} passed {count.failed:4} failed  {time.monotonic() - started:6.1f} s")
-        total.passed += count.passed
-        total.failed += count.failed
+        total.add(count)
     say(f"{total.passed} passed, {total.failed} failed")
     return 0 if total.passed and not total.failed else 1
