@@ -11,6 +11,10 @@
               unit, fuzz, sandbox and e2e, what is about those who mean harm), chaos, debian13, fuzz-http, load, soak,
               versions, vm, vm-backports, vm-languages, waiters, images, container, autoscale, deliver. ARGUMENTs go to
               pytest or meson test
+  coverage [SUITE…]
+              what unit, integration, fuzz and e2e (less its programs in every language), or those of them that are named,
+              run of the lines and branches of common, executor and master: a table, and build/coverage/index.html. Not of
+              the box, whose processes end by _exit and share memory
   images [--languages all|python,cpp,…] [--debian 12|13] [--tag T]… [--pull] [--fresh]
               build the images of the master and of each language's executor with docker, podman or buildah; the bases
               are made of Debian's packages, or with --pull taken from the registry
@@ -45,7 +49,7 @@ def main(command, *arguments):
     if command in ("help", "-h", "--help"):
         say(__doc__.rstrip())
         return 0
-    if command in ("bench", "soak", "up", "test"):
+    if command in ("bench", "coverage", "soak", "up", "test"):
         enter_own_scope()
     if command == "up":
         from up import up
@@ -53,6 +57,9 @@ def main(command, *arguments):
     if command == "test":
         from suites import test
         return test(arguments)
+    if command == "coverage":
+        from covered import coverage
+        return coverage(arguments)
     if command in ("bench", "down", "lint", "fmt", "soak") and arguments:
         raise Failure(f"{command} takes no arguments")
     if command == "images":

@@ -1,16 +1,17 @@
-"""Build directories. The box is never sanitized, whatever the directory."""
+"""Build directories. The box is never sanitized nor counted in, whatever the directory."""
 
 import os
 
 import modules
 import packages
-from paths import ASAN, CLANG, RELEASE, TOP
+from paths import ASAN, CLANG, GCOV, RELEASE, TOP
 from progress import run
 
 OPTIONS = {
     RELEASE: ["--buildtype=release"],
     ASAN: ["--buildtype=debug", "-Db_sanitize=address,undefined"],
     CLANG: ["--buildtype=debug"],
+    GCOV: ["--buildtype=debug", "-Dcoverage=true"],
 }
 
 

@@ -16,6 +16,7 @@ BENCH = ["bubblewrap", "redis-tools", "wrk"]
 TEST = [*RUN, "lua5.4", "openssl", "prometheus", "python3-grpcio", "python3-hpack", "python3-jsonschema", "python3-hypothesis",
         "python3-protobuf", "python3-redis", "python3-pytest", "python3-requests", "python3-yaml", "stunnel4"]
 BROWSER = ["chromium", "chromium-driver"]
+COVERAGE = ["gcovr"]
 LINT = ["clang", "clang-format", "clang-tidy", "cppcheck", "shellcheck"]
 MODEL = ["luajit"]
 VM = ["qemu-system-x86", "mmdebstrap", "genext2fs", "e2fsprogs"]

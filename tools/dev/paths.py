@@ -6,6 +6,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = TOP / "build/release"
 ASAN = TOP / "build/asan"
 CLANG = TOP / "build/clang"
+GCOV = TOP / "build/gcov"
 RUN = TOP / ".run"
 LOGS = RUN / "log"
 

@@ -23,12 +23,12 @@ PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "--stric
 PROBE, WARM_PROBE = "executor/selftest/sentinel-probe", "executor/selftest/sentinel-probe-dynamic"
 
 
-def meson_suite(suite, extra):
-    build(ASAN)
+def meson_suite(suite, extra, directory=ASAN):
+    build(directory)
     count = Count()
-    log = ASAN / "meson-logs/testlog.json"
+    log = directory / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
-    status, output = run(suite, ["/usr/bin/meson", "test", "-C", ASAN, "--no-rebuild", "--print-errorlogs", "--suite",
+    status, output = run(suite, ["/usr/bin/meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", "--suite",
                                  suite, *extra], check=False)
     for line in log.read_text().splitlines() if log.exists() else []:
         count_tap(count, json.loads(line))
@@ -72,15 +72,15 @@ def warm(extra):
     return pytest_suite("warm", {"SENTINEL_BOX": str(RELEASE / BOX)}, extra)
 
 
-def e2e(extra, suite="e2e", requests=2000):
-    build(ASAN)
+def e2e(extra, suite="e2e", requests=2000, directory=ASAN):
+    build(directory)
     if packages.missing(packages.MASTER):
         return None  # Debian 13
     toolchains.install()
     packages.install(packages.BROWSER, "testing the pages")
     modules.install(TOP / "clients/typescript", "the TypeScript client's tools")
     # A sanitized build is slower: fewer jobs at once.
-    return pytest_suite(suite, {"SENTINEL_BUILD": str(ASAN), "SENTINEL_TEST_JOBS": "150",
+    return pytest_suite(suite, {"SENTINEL_BUILD": str(directory), "SENTINEL_TEST_JOBS": "150",
                                 "SENTINEL_TEST_REQUESTS": str(requests)}, extra, folder="e2e")
 
 
@@ -347,21 +347,28 @@ SUITES = {
 DEFAULT = ["unit", "integration", "k8s", "fuzz", "model", "sandbox", "warm", "e2e", "chaos-short", "soak-short", "waiters-short"]
 
 
+def check_names(chosen, known, default):
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise Failure(f"unknown suite {', '.join(unknown)}: there are {', '.join(known)} (without a name: {', '.join(default)})")
+
+
 def test(arguments):
-    """Exit status 0 only when none failed and at least one passed."""
     split = arguments.index("--") if "--" in arguments else len(arguments)
     chosen, extra = arguments[:split] or DEFAULT, arguments[split + 1:]
-    unknown = [name for name in chosen if name not in SUITES]
-    if unknown:
-        raise Failure(f"unknown suite {', '.join(unknown)}: there are {', '.join(SUITES)} (without a name: "
-                      f"{', '.join(DEFAULT)})")
+    check_names(chosen, SUITES, DEFAULT)
+    return run_suites({name: lambda suite=SUITES[name]: suite(extra) for name in chosen})
+
+
+def run_suites(suites):
+    """Exit status 0 only when none failed and at least one passed."""
     os.environ.setdefault("SENTINEL_MUST_SANDBOX", "1")
     packages.install(packages.TEST, "testing")
     total = Count()
-    for name in chosen:
+    for name, suite in suites.items():
         started = time.monotonic()
         try:
-            count = SUITES[name](extra)
+            count = suite()
         except Failure as failure:
             count = Count()
             count.fail(str(failure))
