@@ -217,6 +217,17 @@ static void take_fds(struct msghdr *msg, int *fds, size_t fd_count)
     }
 }
 
+static ssize_t receive(int socket, struct msghdr *msg, int flags)
+{
+    size_t control_len = msg->msg_controllen;
+    ssize_t got;
+    do {
+        msg->msg_controllen = control_len;
+        got = recvmsg(socket, msg, MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
 ssize_t message_receive(int socket, void *bytes, size_t size, int *fds, size_t fd_count, int flags)
 {
     union {
@@ -228,10 +239,13 @@ ssize_t message_receive(int socket, void *bytes, size_t size, int *fds, size_t f
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
     for (size_t i = 0; i < fd_count; i++)
         fds[i] = -1;
-    ssize_t got;
-    do
-        got = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
-    while (got < 0 && errno == EINTR);
+    ssize_t got = receive(socket, &msg, flags);
+    /* Where we do not wait, the kernel looks for a message first and for the other's end then, between which both may
+     * come: only the second end is one. */
+    if (got == 0 && (flags & MSG_DONTWAIT) != 0) {
+        msg.msg_controllen = sizeof control.space;
+        got = receive(socket, &msg, flags);
+    }
     if (got < 0)
         return -errno;
     take_fds(&msg, fds, fd_count);
