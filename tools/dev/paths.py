@@ -13,3 +13,4 @@ LOGS = RUN / "log"
 MASTER = "master/sentinel-master"
 EXECUTOR = "executor/sentinel-executor"
 BOX = "executor/box/sentinel-box"
+PROBE = "executor/selftest/sentinel-probe"  # the program that misbehaves, for the self-test

@@ -16,11 +16,11 @@ import versions
 from build import build
 from counts import Count, count_junit, count_tap
 from images import build_all
-from paths import ASAN, BOX, EXECUTOR, MASTER, RELEASE, TOP
+from paths import ASAN, BOX, EXECUTOR, MASTER, PROBE, RELEASE, TOP
 from progress import Failure, from_first, run, say
 
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "--strict-markers", "-v"]
-PROBE, WARM_PROBE = "executor/selftest/sentinel-probe", "executor/selftest/sentinel-probe-dynamic"
+WARM_PROBE = "executor/selftest/sentinel-probe-dynamic"
 
 
 def meson_suite(suite, extra, directory=ASAN):

@@ -12,7 +12,7 @@ import stack
 import toolchains
 from build import build
 from examples import request, run_examples
-from paths import BOX, EXECUTOR, LOGS, MASTER, RELEASE, RUN, TOP
+from paths import BOX, EXECUTOR, LOGS, MASTER, PROBE, RELEASE, RUN, TOP
 from progress import Failure, Step, say
 
 GRPC_PORT = 50051
@@ -129,7 +129,7 @@ def up(arguments):
         raise Failure("there can be no sentinel-master: this Debian has no libh2o (12 has)")
     packages.install([] if asked.redis else packages.RUN, "running")
     chosen = toolchains.install(asked.languages)
-    build(RELEASE, MASTER, EXECUTOR, BOX)
+    build(RELEASE, MASTER, EXECUTOR, BOX, PROBE)
     check_port(asked.host, asked.port, "--port")
     asked.grpc_port = choose_grpc_port(asked)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(asked.host, asked.host)
