@@ -11,17 +11,7 @@ sys.path.insert(0, str(TOP / "tools/dev"))
 import covered  # noqa: E402 (it is found by the line above)
 import suites  # noqa: E402
 from progress import Failure  # noqa: E402
-
-count = failed = 0
-
-
-def ok(good, name, detail=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}")
-    if not good and detail:
-        print("#   " + str(detail).replace("\n", "\n#   "))
+from tap import done, ok  # noqa: E402
 
 
 def dev(*arguments):
@@ -66,5 +56,4 @@ def check_sums():
 
 check_names()
 check_sums()
-print(f"1..{count}")
-sys.exit(failed > 0)
+done()

@@ -10,22 +10,12 @@ import sys
 import jsonschema
 import yaml
 
+from tap import done, ok
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 MONITORING = TOP / "k8s/components/monitoring"
 sys.path.insert(0, str(TOP / "tools/dev"))
 import settings  # noqa: E402 (it is found by the line above)
-
-count = failed = 0
-
-
-def ok(good, name, detail=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}")
-    if not good and detail:
-        print("#   " + str(detail).replace("\n", "\n#   "))
-
 
 def check_settings(program):
     for path, content in settings.documents(program):
@@ -145,5 +135,4 @@ check_alerts()
 check_what_is_ill()
 check_named_tests()
 check_dashboard()
-print(f"1..{count}")
-sys.exit(failed > 0)
+done()

@@ -23,7 +23,6 @@ enum {
     LOOK_AGAIN_US = 100000, /* how late an out-of-memory kill of a part of the run may be noticed */
     SAMPLE_US = 10000,      /* without a cgroup */
     FIRST_LOOK_US = 2000,   /* whether it runs; short ones have ended by then */
-    DRAIN_MAX = 4 << 20,    /* bytes read of a stream after the end */
     SCRATCH_INODES = 16384, /* tier B's files, as many as tier A's tmpfs has */
     TASKS_SLACK = 32,       /* tier B's processes: a walk of a living tree counts some twice */
 };
@@ -131,23 +130,6 @@ static void look_around(struct keeper *k, struct run *run)
         snprintf(run->reply->message, sizeof run->reply->message, "the container's memory was at %llu MB of %llu MB",
                  (unsigned long long)used >> 20, (unsigned long long)k->container.limit >> 20);
     }
-}
-
-/* Keeps the first bytes, counts the rest. False at the end of what is there. */
-static bool stream_read(struct stream *s, uint64_t keep_bytes)
-{
-    static char rest[65536];
-    uint64_t room = keep_bytes - s->kept_bytes;
-    ssize_t got = room > 0 ? read(s->fd, s->kept + s->kept_bytes, room) : read(s->fd, rest, sizeof rest);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (got <= 0) {
-        close_fds(&s->fd, 1);
-        return false;
-    }
-    s->kept_bytes += room > 0 ? (uint64_t)got : 0;
-    s->total_bytes += (uint64_t)got;
-    return true;
 }
 
 static bool output_is_over(const struct run *run)
@@ -484,8 +466,7 @@ static void take_figures(struct keeper *k, struct run *run)
         if (run->killed_us == 0 && use.oom_kills == 0)
             say(run, BOX_FAILED, "the run's init died");
         else if (run->killed_us == 0 && run->server == NULL)
-            keeper_stop_launcher(
-                k); /* whose memory the init may have had: it dies of the same, and must not in the next run */
+            keeper_stop_launcher(k); /* where it has the init's memory, it dies of the same */
     }
     r->wall_us = run->ended_us - run->started_us;
     settle_cause(run, r);
@@ -515,12 +496,8 @@ static size_t run_finish(struct keeper *k, struct run *run, int *ret_collected_f
 {
     struct box_reply *r = run->reply;
     size_t len = sizeof *r;
-    for (int i = 0; i < 2; i++) {
-        struct stream *s = &run->streams[i];
-        uint64_t until = s->total_bytes + DRAIN_MAX;
-        while (s->fd >= 0 && s->total_bytes < until && stream_read(s, run->request->head.limits.output_bytes))
-            ;
-    }
+    for (int i = 0; i < 2; i++)
+        stream_drain(&run->streams[i], run->request->head.limits.output_bytes);
     struct cgroup_use use = {0};
     if (run->started_us == 0 && run->init_fd >= 0)
         look(k, run, &use);

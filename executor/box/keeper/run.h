@@ -4,17 +4,12 @@
 
 #include "keeper.h"
 #include "scratch.h"
+#include "stream.h"
 #include "tree.h"
 
 enum {
     SETUP_MAX_US = 20000000, /* from the request to the exec */
     KILL_MAX_US = 20000000,  /* from the kill to the last death; then the launcher goes as well */
-};
-
-struct stream {
-    int fd;
-    char *kept; /* in the output area */
-    uint64_t kept_bytes, total_bytes;
 };
 
 struct run {
